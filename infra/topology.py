@@ -1,4 +1,4 @@
-"""The typed view of ``topology.yaml``: which functions, queues, schedules and indexes exist, and their bounds.
+"""The typed view of ``topology.yaml``: the functions, queues, schedules and indexes, and their bounds.
 
 Terraform reads the same file with ``yamldecode``; the local cloud and the tests read it through :func:`load`.
 """
