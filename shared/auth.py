@@ -1,0 +1,127 @@
+"""Who is calling: users and partner systems by OIDC token, the platform's callers by theirs. Fails closed."""
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import jwt
+from starlette.requests import Request
+
+from shared.problems import Problem
+from shared.settings import Settings
+
+Role = Literal["seller", "warehouse", "retailer", "ops"]
+
+# Clocks of an issuer and of a function may differ by this many seconds.
+_LEEWAY = 30
+# The account becomes part of search filters and of document fields, so its alphabet is closed.
+_ACCOUNT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A caller whose token was checked. ``account`` is the tenant it belongs to, if any."""
+
+    subject: str
+    account: str | None
+    roles: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def sees_all_accounts(self) -> bool:
+        return "ops" in self.roles
+
+    def require(self, *roles: Role) -> None:
+        """Let pass only who has one of ``roles``.
+
+        Raises:
+            Problem: 403.
+        """
+        if not self.roles.intersection(roles):
+            raise Problem(403, "forbidden", f"This needs the role {' or '.join(roles)}.")
+
+    def tenant(self) -> str | None:
+        """The account whose data this caller may touch; ``None`` stands for all of them.
+
+        Raises:
+            Problem: 403 when the token names no account and the caller is not an operator.
+        """
+        if self.sees_all_accounts:
+            return None
+        if self.account is None:
+            raise Problem(403, "forbidden", "The token names no account.")
+        return self.account
+
+
+class TokenVerifier:
+    """Checks tokens of one issuer: signature, issuer, audience, lifetime. Keys are cached for 5 minutes."""
+
+    def __init__(self, jwks_url: str, issuer: str) -> None:
+        self._keys = jwt.PyJWKClient(jwks_url, lifespan=300, timeout=5)
+        self._issuer = issuer
+
+    async def claims(self, request: Request, audience: str) -> dict[str, Any]:
+        """The claims of the request's bearer token, made for ``audience``.
+
+        Raises:
+            Problem: 401 without a good token, 503 when the issuer's keys cannot be had.
+        """
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise _unauthorized("Send an OIDC token as 'Authorization: Bearer …'.")
+        try:
+            # The first use of a key fetches it over blocking HTTP.
+            key = await asyncio.to_thread(self._keys.get_signing_key_from_jwt, token.strip())
+            return jwt.decode(
+                token.strip(),
+                key,
+                algorithms=["RS256", "ES256"],
+                audience=audience,
+                issuer=self._issuer,
+                leeway=_LEEWAY,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+            )
+        except jwt.PyJWKClientConnectionError as error:
+            raise Problem(503, "unavailable", "The token's issuer is out of reach; try again.") from error
+        except jwt.PyJWTError as error:
+            raise _unauthorized(f"The token is not valid: {error}.") from error
+
+
+def _unauthorized(detail: str) -> Problem:
+    return Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="backstock"'})
+
+
+def _principal(claims: dict[str, Any]) -> Principal:
+    account, roles = claims.get("account"), claims.get("roles", [])
+    if account is not None and not (isinstance(account, str) and _ACCOUNT.match(account)):
+        raise _unauthorized("The token's account claim is malformed.")
+    if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
+        raise _unauthorized("The token's roles claim must be a list of strings.")
+    return Principal(claims["sub"], account, frozenset(roles))
+
+
+class Authenticator:
+    """Turns a request into the caller that it comes from."""
+
+    def __init__(self, config: Settings) -> None:
+        self._settings = config
+        self._users = TokenVerifier(config.auth_jwks_url, config.auth_issuer)
+        self._platform = TokenVerifier(config.platform_jwks_url, config.platform_issuer)
+
+    async def user(self, request: Request) -> Principal:
+        """The person or partner system that calls.
+
+        Raises:
+            Problem: 401 or 503, as :meth:`TokenVerifier.claims`.
+        """
+        return _principal(await self._users.claims(request, self._settings.auth_audience))
+
+    async def platform(self, request: Request, function: str, service_account: str) -> None:
+        """Let pass only the platform's own caller: ``service_account``, with a token made for ``function``.
+
+        Raises:
+            Problem: 401 without such a token, 403 for another account, 503 when keys cannot be had.
+        """
+        claims = await self._platform.claims(request, self._settings.function_url(function))
+        if claims.get("email") != service_account or claims.get("email_verified") is not True:
+            raise Problem(403, "forbidden", f"Only {service_account} may call {function}.")

@@ -1,0 +1,65 @@
+"""Google's and Algolia's clients, each made when first asked for and kept for the life of the process.
+
+This is the one place that knows where a service is: the ``*_EMULATOR_HOST`` and ``ALGOLIA_HOST`` variables
+point the same clients at a local cloud (Firestore's client reads its own).
+"""
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from shared.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from algoliasearch.http.transporter_sync import TransporterSync
+    from google.cloud.firestore import AsyncClient
+    from google.cloud.tasks_v2 import CloudTasksAsyncClient
+
+# Bounds how long a push can be under way: functions/returns/batches.py builds on it.
+ALGOLIA_WRITE_TIMEOUT_MS = 8_000
+
+
+@cache
+def firestore() -> "AsyncClient":
+    """The project's default Firestore database."""
+    from google.cloud.firestore import AsyncClient
+
+    return AsyncClient(project=settings().google_cloud_project)
+
+
+@cache
+def cloud_tasks() -> "CloudTasksAsyncClient":
+    """Cloud Tasks; its client knows no emulator variable of its own."""
+    from google.cloud.tasks_v2 import CloudTasksAsyncClient
+
+    host = os.environ.get("CLOUD_TASKS_EMULATOR_HOST")
+    if not host:
+        return CloudTasksAsyncClient()
+    import grpc
+    from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcAsyncIOTransport
+
+    return CloudTasksAsyncClient(
+        transport=CloudTasksGrpcAsyncIOTransport(channel=grpc.aio.insecure_channel(host))
+    )
+
+
+def algolia(config: Settings, api_key: str) -> "TransporterSync":
+    """A connection to Algolia with one key.
+
+    The bare transport, not the search client: importing that takes 0.8 s of a cold start (it loads every API
+    model). It waits for no rate limit by itself, since a task's retry does that without holding an instance.
+    """
+    from algoliasearch.http.hosts import Host, HostsCollection
+    from algoliasearch.http.transporter_sync import TransporterSync
+    from algoliasearch.search.config import SearchConfig
+
+    search_config = SearchConfig(config.algolia_app_id, api_key)
+    search_config.max_rate_limit_retries = 0
+    search_config.write_timeout = ALGOLIA_WRITE_TIMEOUT_MS
+    if address := os.environ.get("ALGOLIA_HOST"):
+        url = urlsplit(address if "//" in address else f"http://{address}")
+        # Twice, because the client passes over a host that has just failed, and production has several.
+        hosts = [Host(url.hostname or "", scheme=url.scheme, port=url.port) for _ in range(2)]
+        search_config.hosts = HostsCollection(hosts)
+    return TransporterSync(search_config)

@@ -1,0 +1,68 @@
+"""Where work goes that will not succeed by itself, so that nothing is lost and nothing is tried for ever.
+
+Cloud Tasks drops a task after its last attempt and has no dead-letter queue; this collection is ours.
+"""
+
+import hashlib
+import logging
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from google.api_core.exceptions import AlreadyExists
+
+from shared import trace
+from shared.clock import Clock, utc_now
+
+if TYPE_CHECKING:
+    from google.cloud.firestore import AsyncClient
+
+_log = logging.getLogger(__name__)
+
+COLLECTION = "dead_letters"
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """One piece of work that failed for good.
+
+    Args:
+        key: what makes it the same failure when it is reported again, such as ``"return:R-1@2026-11-20T…"``.
+        queue: the queue on which ``payload`` can be tried again.
+        function: who gave up on it.
+        payload: the task's body.
+        error: why, in words for an operator.
+        attempts: how often it was tried.
+    """
+
+    key: str
+    queue: str
+    function: str
+    payload: dict[str, Any]
+    error: str
+    attempts: int
+
+
+class DeadLetters:
+    """The ``dead_letters`` collection."""
+
+    def __init__(self, db: "AsyncClient", clock: Clock = utc_now) -> None:
+        self._db = db
+        self._clock = clock
+
+    async def add(self, letter: DeadLetter) -> None:
+        """Keep ``letter``; the same key is kept once, however often it is added."""
+        document_id = hashlib.sha256(f"{letter.queue}\n{letter.key}".encode()).hexdigest()[:32]
+        entry = asdict(letter) | {"status": "open", "trace": trace.current(), "created_at": self._clock()}
+        try:
+            await self._db.collection(COLLECTION).document(document_id).create(entry)
+        except AlreadyExists:
+            return
+        _log.error(
+            "dead_letter.added",
+            extra={
+                "dead_letter": document_id,
+                "key": letter.key,
+                "queue": letter.queue,
+                "error": letter.error,
+            },
+        )

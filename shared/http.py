@@ -1,0 +1,129 @@
+"""What every HTTP function has in common: routing, bounded JSON bodies, problem details, a log line each."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import orjson
+from google.api_core.exceptions import Aborted, DeadlineExceeded, ServiceUnavailable
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import trace
+from shared.errors import TransientError
+from shared.problems import Problem, validation_problem
+
+_log = logging.getLogger(__name__)
+
+# What Google's clients raise, after retries of their own, when a service is out of reach or contended.
+TRANSIENT = (TransientError, ServiceUnavailable, DeadlineExceeded, Aborted)
+
+Handler = Callable[[Request], Awaitable[Response]]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer as JSON; datetimes become RFC 3339 strings."""
+    return Response(orjson.dumps(content), status_code=status, media_type="application/json", headers=headers)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The request's body, never holding more than ``limit`` bytes of it.
+
+    Raises:
+        Problem: 413 when it is larger, whether or not its length was declared.
+    """
+    too_large = Problem(413, "body-too-large", f"The body may have at most {limit:,} bytes.")
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > limit:
+        raise too_large
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise too_large
+    return bytes(body)
+
+
+async def read_json(request: Request, model: type[Model], limit: int) -> Model:
+    """The request's JSON body, validated.
+
+    Raises:
+        Problem: 413 too large, 415 not JSON by its type, 400 not JSON by its content, 422 of another shape.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise Problem(415, "unsupported-media-type", "Send the body as application/json.")
+    try:
+        return model.model_validate_json(await read_body(request, limit))
+    except ValidationError as error:
+        raise validation_problem(error) from error
+
+
+def _problem_of(error: Exception) -> Problem:
+    """The answer to an error that ended a request."""
+    match error:
+        case Problem():
+            return error
+        case HTTPException():
+            kind = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http-error")
+            return Problem(error.status_code, kind, error.detail, headers=dict(error.headers or {}))
+        case _ if isinstance(error, TRANSIENT):
+            _log.warning("request.unavailable", exc_info=error)
+            return Problem(503, "unavailable", "Try again in a moment.", headers={"Retry-After": "1"})
+        case _:
+            _log.error("request.crashed", exc_info=error)
+            return Problem(500, "internal-error", "The fault is ours. Quote the trace when you report it.")
+
+
+class _Edge:
+    """ASGI middleware: trace in, one log line out, and no exception beyond."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        trace.adopt(request.headers)
+        started = time.perf_counter()
+        status = 0
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except ClientDisconnect:
+            _log.info("request.abandoned")
+            return
+        except Exception as error:
+            await _problem_of(error).response()(scope, receive, noting)
+        _log_request(request, status, time.perf_counter() - started)
+
+
+def _log_request(request: Request, status: int, took: float) -> None:
+    entry = {
+        "requestMethod": request.method,
+        "requestUrl": request.url.path,
+        "status": status,
+        "latency": f"{took:.6f}s",
+        "userAgent": request.headers.get("user-agent", ""),
+        "remoteIp": request.client.host if request.client else "",
+    }
+    _log.log(logging.ERROR if status >= 500 else logging.INFO, "request", extra={"httpRequest": entry})
+
+
+def http_app(routes: Sequence[Route]) -> ASGIApp:
+    """The routes of one HTTP function.
+
+    A Functions Framework entry point answers a request by returning this: the framework calls what it is
+    returned as an ASGI application. Any exception becomes a problem document.
+    """
+    return _Edge(Router(routes, redirect_slashes=False))

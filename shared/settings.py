@@ -1,0 +1,68 @@
+"""What differs between deployments, read from the environment once and immutable from then on."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from shared.errors import ConfigurationError
+
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+[^\s]*[^\s/]$")]
+
+
+class Settings(BaseModel):
+    """One field for each environment variable of the same name in upper case.
+
+    The audience of users' tokens has no default on purpose: without one, a token made for any other
+    service would be good here.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    google_cloud_project: Text
+    region: Text = "europe-west1"
+    base_url: Url = Field(description="A function is reached at {base_url}/{name}.")
+
+    auth_issuer: Text = Field(description="`iss` of users' tokens.")
+    auth_audience: Text = Field(description="`aud` of users' tokens.")
+    auth_jwks_url: Url
+
+    platform_issuer: Text = "https://accounts.google.com"
+    platform_jwks_url: Url = "https://www.googleapis.com/oauth2/v3/certs"
+    tasks_service_account: Text = Field(description="The identity with which Cloud Tasks calls functions.")
+    scheduler_service_account: Text = Field(description="The identity with which Cloud Scheduler calls.")
+
+    algolia_app_id: Text
+    algolia_api_key: str = Field("", description="A key that may write; only who writes has it.")
+    algolia_search_key: str = Field("", description="A search-only key, the parent of secured keys.")
+    algolia_returns_index: Text = "order_returns"
+    algolia_max_record_bytes: int = Field(
+        10_000, ge=500, le=100_000, description="The record limit of the Algolia plan: 10 kB to 100 kB."
+    )
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Self:
+        """Settings from environment variables.
+
+        Raises:
+            ConfigurationError: a variable is missing or malformed; all of them are named at once.
+        """
+        given = {name: environ[name.upper()] for name in cls.model_fields if name.upper() in environ}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            problems = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+            raise ConfigurationError(f"The environment is not complete. {problems}") from error
+
+    def function_url(self, name: str) -> str:
+        """The address of a function, which is also the audience of the tokens that call it."""
+        return f"{self.base_url}/{name}"
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings."""
+    return Settings.from_environment(os.environ)
