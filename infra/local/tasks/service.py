@@ -1,0 +1,137 @@
+"""The local Cloud Tasks, put together: its gRPC service, its deliveries and what the host asks of it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import grpc
+from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
+
+from infra.local.clock import Clock
+from infra.local.delivery import Delivery, Outcome, deliver, open_session
+from infra.local.http_target import TokenMinter
+from infra.local.refusal import answering
+from infra.local.rpc import service_handler
+from infra.local.tasks.api import QueuesApi, TasksApi
+from infra.local.tasks.dispatcher import Dispatcher, Environment
+from infra.local.tasks.faults import FaultPlan, parse_fault_plan
+from infra.local.tasks.fleet import Fleet
+from infra.local.tasks.names import queue_name
+from infra.local.tasks.queues import QueueConfig, queue_from
+from infra.local.tasks.store import TaskStore
+
+
+class TasksService:
+    """Cloud Tasks on a laptop. Delivery is at least once: a task leaves the file when its handler has acknowledged it.
+
+    Args:
+        path: the SQLite file that keeps queues and tasks; None keeps them in memory.
+        clock: the time that schedules, retries and rates follow.
+        mint_token: makes the OIDC tokens; called once for each delivery, so it had better cache them.
+    """
+
+    def __init__(self, path: Path | None, clock: Clock, mint_token: TokenMinter) -> None:
+        self._clock = clock
+        self._store = TaskStore(path)
+        self._store.release_names(clock.time())
+        self._faults = FaultPlan()
+        self._progress = asyncio.Event()
+        self._session: aiohttp.ClientSession | None = None
+        self._fleet = Fleet(
+            Environment(
+                self._store, clock, self._deliver, mint_token, lambda: self._faults, self._note_progress
+            )
+        )
+        clock.on_advance(self._on_advance)
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """The gRPC service, to be added to a ``grpc.aio`` server."""
+        parts = (QueuesApi, TasksApi)
+        methods = [part(self._store, self._fleet, self._clock).methods() for part in parts]
+        served = {name: answering(method) for group in methods for name, method in group.items()}
+        return service_handler(CloudTasksGrpcTransport, served)
+
+    async def start(self) -> None:
+        """Begin to deliver, first of all what was under way when the last process ended."""
+        self._session = open_session()
+        self._fleet.start()
+
+    async def stop(self) -> None:
+        """Abandon deliveries (they happen again after the next start) and close the file."""
+        await self._fleet.stop()
+        if self._session:
+            await self._session.close()
+        self._store.close()
+
+    def ensure_queue(self, project: str, location: str, queue_id: str, config: QueueConfig) -> None:
+        """Create the queue, or give an existing one these settings; its tasks, and whether it is paused, stay as they
+        are. Being the operator's word, it also creates a queue whose name was given up recently.
+
+        Raises:
+            Refusal: INVALID_ARGUMENT, a name or setting is out of range.
+        """
+        queue = queue_from(queue_name(project, location, queue_id), config)
+        existing = self._fleet.get(queue.name)
+        if existing:
+            queue.state = existing.queue.state
+            if existing.queue.HasField("purge_time"):
+                queue.purge_time.CopyFrom(existing.queue.purge_time)
+        self._fleet.save(queue)
+
+    def set_faults(self, settings: Mapping[str, Any]) -> None:
+        """Inject faults into deliveries from now on, as ``faults.parse_fault_plan`` reads them; ``{}`` ends them.
+
+        Raises:
+            ValueError: an unknown key, or a value out of range.
+        """
+        self._faults = parse_fault_plan(settings)
+
+    async def idle(self, timeout: float) -> bool:
+        """Wait until no task is running, and none is due on a queue that is neither paused nor resting after a 429 or
+        503. False if that is not so within ``timeout`` seconds of real time."""
+        try:
+            async with asyncio.timeout(timeout):
+                while self._fleet.busy():
+                    await self._progress.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def next_due(self) -> datetime | None:
+        """When the next waiting task may be dispatched, over all queues that are not paused."""
+        due = self._fleet.next_due()
+        return None if due is None else datetime.fromtimestamp(due, UTC)
+
+    def queue_stats(self) -> dict[str, dict[str, int | bool]]:
+        """By full queue name: ``depth`` (all tasks), ``due``, ``running``, ``delayed`` and ``paused`` now, and since the
+        process started ``created``, ``dispatched``, ``succeeded``, ``failed`` (attempts), ``retried``, ``dropped``
+        (exhausted) and ``deduplicated``."""
+        return {dispatcher.queue.name: _stats(dispatcher) for dispatcher in self._fleet}
+
+    async def _deliver(self, delivery: Delivery) -> Outcome:
+        assert self._session, "deliveries begin with start()"
+        return await deliver(self._session, delivery)
+
+    def _note_progress(self) -> None:
+        self._progress.set()  # releases who waits in idle() now…
+        self._progress.clear()  # …and nobody later
+
+    def _on_advance(self) -> None:
+        self._fleet.wake()
+        self._note_progress()
+
+
+def _stats(dispatcher: Dispatcher) -> dict[str, int | bool]:
+    depth = dispatcher.depth()
+    return {
+        "depth": depth.total,
+        "due": depth.due,
+        "running": depth.running,
+        "delayed": depth.total - depth.running - depth.due,
+        "paused": dispatcher.paused,
+        **asdict(dispatcher.counters),
+    }
