@@ -1,6 +1,6 @@
 """When a failed attempt is tried again, as Cloud Tasks and Cloud Scheduler document it.
 
-Source: the retry parameters of ``google.cloud.tasks.v2.RetryConfig`` and ``google.cloud.scheduler.v1.RetryConfig``.
+Source: the fields of ``google.cloud.tasks.v2.RetryConfig`` and ``google.cloud.scheduler.v1.RetryConfig``.
 """
 
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ class RetryPolicy:
     def interval(self, retry: int) -> float:
         """Seconds to wait before retry number ``retry`` (the first retry is 1).
 
-        The interval starts at ``min_backoff``, doubles ``max_doublings`` times, then grows by the last doubled
-        value, and stays at ``max_backoff``. Google's example, 10 s to 300 s with 3 doublings, gives
-        10, 20, 40, 80, 160, 240, 300, 300, …
+        The interval starts at ``min_backoff``, doubles ``max_doublings`` times, then grows by the last
+        doubled value, and stays at ``max_backoff``. Google's example, 10 s to 300 s with 3 doublings,
+        gives 10, 20, 40, 80, 160, 240, 300, 300, …
         """
         doublings = min(retry - 1, self.max_doublings, _ENOUGH_DOUBLINGS)
         steps = retry - doublings

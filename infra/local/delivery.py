@@ -61,7 +61,7 @@ class Outcome:
     @property
     def succeeded(self) -> bool:
         """Whether the handler acknowledged: any 2xx, nothing else."""
-        return self.code == Code.OK
+        return bool(self.code == Code.OK)
 
     def status(self) -> Status:
         """The outcome as the APIs show it."""

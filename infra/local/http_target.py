@@ -1,6 +1,6 @@
 """What the HTTP targets of Cloud Tasks and Cloud Scheduler have in common: their checks, headers and tokens.
 
-Both services' messages have the fields ``http_method``, ``headers``, ``body``, ``oidc_token`` and ``oauth_token``.
+Both services' messages have ``http_method``, ``headers``, ``body``, ``oidc_token`` and ``oauth_token``.
 """
 
 import re

@@ -13,7 +13,7 @@ def timestamp(seconds: float) -> Timestamp:
 
 def seconds_of(timestamp: Timestamp) -> float:
     """Seconds since the epoch."""
-    return timestamp.ToMicroseconds() / 1_000_000
+    return float(timestamp.ToMicroseconds() / 1_000_000)
 
 
 def duration(seconds: float) -> Duration:
@@ -25,4 +25,4 @@ def duration(seconds: float) -> Duration:
 
 def length_of(duration: Duration) -> float:
     """A duration in seconds."""
-    return duration.ToNanoseconds() / 1_000_000_000
+    return float(duration.ToNanoseconds() / 1_000_000_000)

@@ -1,7 +1,7 @@
 """The RPCs of ``google.cloud.tasks.v2.CloudTasks`` over the store and the queues' dispatchers.
 
-Requests and answers are raw protobuf messages. IAM policies, batches and CMEK settings are not here and answer
-UNIMPLEMENTED.
+Requests and answers are raw protobuf messages. IAM policies, batches and CMEK settings are not here and
+answer UNIMPLEMENTED.
 """
 
 from collections.abc import Callable
@@ -150,7 +150,7 @@ class TasksApi:
             dispatcher.counters.deduplicated += 1
             raise Refusal(
                 grpc.StatusCode.ALREADY_EXISTS,
-                f"the task {task.name!r} exists or existed recently; its name is taken for 24 hours after its end",
+                f"the task {task.name!r} exists, or existed within the last 24 hours",
             )
         self._store.save_task(TaskRecord(task), running=False)
         dispatcher.counters.created += 1

@@ -21,7 +21,7 @@ from infra.local.tasks.store import Depth, TaskRecord, TaskStore
 
 _log = logging.getLogger(__name__)
 
-# A task's name stays taken for up to 24 hours after it ended (CreateTaskRequest.task): here always the whole day.
+# A task's name stays taken for up to 24 hours after its end (CreateTaskRequest.task): here always that long.
 TASK_NAME_TAKEN_SECONDS = 24 * 3600.0
 # https://cloud.google.com/tasks/docs/quotas: a task is kept for at most 31 days.
 _RETENTION_SECONDS = 31 * 24 * 3600.0
@@ -95,8 +95,10 @@ class Dispatcher:
         self._loop_task = asyncio.create_task(self._run(), name=f"dispatch {short(self._queue.name)}")
 
     def stop(self) -> list[asyncio.Task[None]]:
-        """Abandon everything; returns what was under way, to be awaited. Tasks in delivery stay in the store and are
-        delivered again after the next start."""
+        """Abandon everything; returns what was under way, to be awaited.
+
+        Tasks in delivery stay in the store and are delivered again after the next start.
+        """
         under_way = [task for task in (self._loop_task, *self._regular, *self._extra) if task]
         for task in under_way:
             task.cancel()
@@ -116,8 +118,11 @@ class Dispatcher:
         self._wake.set()
 
     def next_due(self) -> float | None:
-        """When the next waiting task may be dispatched, in seconds since the epoch; None when none waits or the queue
-        is paused. After a 429 or 503 that is not before the queue's rest is over."""
+        """When the next waiting task may be dispatched, in seconds since the epoch.
+
+        None when none waits or the queue is paused. After a 429 or 503 that is not before the queue's rest
+        is over.
+        """
         due = None if self.paused else self._env.store.next_due(self._queue.name)
         return None if due is None else max(due, self._held_until)
 
@@ -146,7 +151,7 @@ class Dispatcher:
                 timer.cancel()
 
     def _dispatch_due(self) -> float | None:
-        """Dispatch what may be dispatched. Returns seconds until there may be more; None: not before ``wake``."""
+        """Dispatch what may be dispatched; returns seconds until there may be more, None: see ``wake``."""
         now = self._env.clock.time()
         free = self._queue.rate_limits.max_concurrent_dispatches - len(self._regular)
         if not self.paused and now >= self._held_until:

@@ -14,7 +14,7 @@ class FaultRates:
     """How likely each fault is for an attempt, 0 to 1.
 
     Attributes:
-        seed: the choice of faults follows from it, the task's id and the attempt's number, and from nothing else.
+        seed: the faults follow from it, the task's id and the attempt's number, and from nothing else.
         duplicate_rate: the attempt is delivered twice at once; the first delivery's outcome counts.
         delay_rate: the attempt is put back by 1 to 60 s, once; that is no attempt of its own.
         error_rate: the attempt counts as answered with 500, though it never reached the handler.

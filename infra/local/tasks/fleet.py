@@ -1,6 +1,7 @@
 """All queues of the local Cloud Tasks with their dispatchers: what is running, and what is due next."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 from infra.local.refusal import not_found
@@ -20,7 +21,7 @@ class Fleet:
             queue.name: Dispatcher(queue, environment) for queue in environment.store.queues()
         }
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Dispatcher]:
         return iter(self._dispatchers.values())
 
     def start(self) -> None:

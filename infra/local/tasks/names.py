@@ -22,8 +22,8 @@ def check_queue_name(name: str) -> None:
     """Raises Refusal: INVALID_ARGUMENT unless ``name`` is a queue's."""
     if not _QUEUE_NAME.fullmatch(name):
         raise invalid(
-            f'{name!r} is not of the form "projects/PROJECT_ID/locations/LOCATION_ID/queues/QUEUE_ID"; QUEUE_ID takes '
-            "letters, digits and hyphens, at most 100"
+            f'{name!r} is not of the form "projects/PROJECT_ID/locations/LOCATION_ID/queues/QUEUE_ID"; '
+            "QUEUE_ID takes letters, digits and hyphens, at most 100"
         )
 
 
@@ -32,8 +32,8 @@ def check_task_name(name: str) -> None:
     if not _TASK_NAME.fullmatch(name):
         raise invalid(
             f"{name!r} is not of the form "
-            '"projects/PROJECT_ID/locations/LOCATION_ID/queues/QUEUE_ID/tasks/TASK_ID"; TASK_ID takes letters, '
-            "digits, hyphens and underscores, at most 500"
+            '"projects/PROJECT_ID/locations/LOCATION_ID/queues/QUEUE_ID/tasks/TASK_ID"; '
+            "TASK_ID takes letters, digits, hyphens and underscores, at most 500"
         )
 
 

@@ -87,8 +87,10 @@ def created(requested: Any) -> Any:
 
 
 def updated(stored: Any, requested: Any, mask: Iterable[str]) -> Any:
-    """``stored`` as ``UpdateQueue`` leaves it. A field that the mask names takes the request's value, zero included;
-    a group that it names, and everything with an empty mask, takes defaults where the request says nothing.
+    """``stored`` as ``UpdateQueue`` leaves it.
+
+    A field that the mask names takes the request's value, zero included. A group that it names, and both
+    groups with an empty mask, take the defaults where the request says nothing.
 
     Raises:
         Refusal: INVALID_ARGUMENT, or UNIMPLEMENTED as for ``created``.

@@ -12,14 +12,17 @@ _LONGEST_RETRY_AFTER = 3600.0
 
 
 def burst_size(max_dispatches_per_second: float) -> int:
-    """The bucket's size. ``RateLimits.max_burst_size`` documents "at least equal to the rate, might be higher";
-    the 10 that a rate of 1/s has always been given is taken as the floor."""
+    """The bucket's size for a rate.
+
+    ``RateLimits.max_burst_size`` documents "at least equal" to the rate, but no formula. Google has always
+    given a queue of 1/s a bucket of 10, which is the floor here.
+    """
     return max(_MIN_BURST, ceil(max_dispatches_per_second))
 
 
 @dataclass
 class TokenBucket:
-    """A bucket that starts full, loses one token for each dispatch and refills at ``rate`` tokens a second."""
+    """A bucket that loses one token for each dispatch and refills at ``rate`` tokens a second."""
 
     rate: float
     size: int
@@ -48,7 +51,7 @@ class TokenBucket:
 
 
 def retry_after_seconds(header: str, now: float) -> float:
-    """Seconds that a ``Retry-After`` header (RFC 9110, 10.2.3: seconds or a date) asks for; 0 if it says nothing.
+    """Seconds that a ``Retry-After`` header (RFC 9110, 10.2.3: seconds or a date) asks for; else 0.
 
     At most an hour is granted, so that a wrong date cannot silence a queue for good.
     """
@@ -66,7 +69,8 @@ def retry_after_seconds(header: str, now: float) -> float:
 def hold_seconds(consecutive: int, retry_after: float) -> float:
     """How long a queue rests after a 429 or a 503.
 
-    Google documents that the whole queue slows down and that ``Retry-After`` is considered, but no formula. Here it
-    rests for 1 s, doubled with each consecutive such answer up to 60 s, or as long as the handler asked for.
+    Google documents that the whole queue slows down and that ``Retry-After`` is considered, but no formula.
+    Here it rests for 1 s, doubled with each consecutive such answer up to 60 s, or longer if the handler
+    asked for it.
     """
     return max(min(_FIRST_HOLD * 2.0 ** min(consecutive - 1, 10), _LONGEST_HOLD), retry_after)

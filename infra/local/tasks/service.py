@@ -26,7 +26,9 @@ from infra.local.tasks.store import TaskStore
 
 
 class TasksService:
-    """Cloud Tasks on a laptop. Delivery is at least once: a task leaves the file when its handler has acknowledged it.
+    """Cloud Tasks on a laptop.
+
+    Delivery is at least once: a task leaves the file when its handler has acknowledged it.
 
     Args:
         path: the SQLite file that keeps queues and tasks; None keeps them in memory.
@@ -68,8 +70,10 @@ class TasksService:
         self._store.close()
 
     def ensure_queue(self, project: str, location: str, queue_id: str, config: QueueConfig) -> None:
-        """Create the queue, or give an existing one these settings; its tasks, and whether it is paused, stay as they
-        are. Being the operator's word, it also creates a queue whose name was given up recently.
+        """Create the queue, or give an existing one these settings.
+
+        Its tasks, and whether it is paused, stay as they are. Being the operator's word, it also creates a
+        queue that was deleted recently.
 
         Raises:
             Refusal: INVALID_ARGUMENT, a name or setting is out of range.
@@ -83,16 +87,19 @@ class TasksService:
         self._fleet.save(queue)
 
     def set_faults(self, settings: Mapping[str, Any]) -> None:
-        """Inject faults into deliveries from now on, as ``faults.parse_fault_plan`` reads them; ``{}`` ends them.
+        """Inject faults from now on, as ``faults.parse_fault_plan`` reads them; ``{}`` ends them.
 
         Raises:
             ValueError: an unknown key, or a value out of range.
         """
         self._faults = parse_fault_plan(settings)
 
-    async def idle(self, timeout: float) -> bool:
-        """Wait until no task is running, and none is due on a queue that is neither paused nor resting after a 429 or
-        503. False if that is not so within ``timeout`` seconds of real time."""
+    async def idle(self, timeout: float) -> bool:  # noqa: ASYNC109  # its answer is a bool, not an error
+        """Wait until no task is running and none could be.
+
+        Tasks on a paused queue, and on one that rests after a 429 or 503, do not count. False if that is not
+        so within ``timeout`` seconds of real time.
+        """
         try:
             async with asyncio.timeout(timeout):
                 while self._fleet.busy():
@@ -107,9 +114,12 @@ class TasksService:
         return None if due is None else datetime.fromtimestamp(due, UTC)
 
     def queue_stats(self) -> dict[str, dict[str, int | bool]]:
-        """By full queue name: ``depth`` (all tasks), ``due``, ``running``, ``delayed`` and ``paused`` now, and since the
-        process started ``created``, ``dispatched``, ``succeeded``, ``failed`` (attempts), ``retried``, ``dropped``
-        (exhausted) and ``deduplicated``."""
+        """The state of each queue by its full name.
+
+        Now: ``depth`` (all tasks), ``due``, ``running``, ``delayed``, ``paused``. Since the process started:
+        ``created``, ``dispatched``, ``succeeded``, ``failed`` (attempts), ``retried``, ``dropped``
+        (exhausted) and ``deduplicated``.
+        """
         return {dispatcher.queue.name: _stats(dispatcher) for dispatcher in self._fleet}
 
     async def _deliver(self, delivery: Delivery) -> Outcome:

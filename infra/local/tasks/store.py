@@ -67,8 +67,8 @@ class Depth:
 class TaskStore:
     """One SQLite file. Every method has committed when it returns, unless it runs inside ``transaction``.
 
-    A task that is being delivered is marked as running; the marks of a dead process are removed on opening, so its
-    deliveries happen again.
+    A task that is being delivered is marked as running; the marks of a dead process are removed on opening,
+    so its deliveries happen again.
     """
 
     def __init__(self, path: Path | None) -> None:
