@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import orjson
 from google.api_core.exceptions import Aborted, DeadlineExceeded, ServiceUnavailable
@@ -120,10 +120,10 @@ def _log_request(request: Request, status: int, took: float) -> None:
     _log.log(logging.ERROR if status >= 500 else logging.INFO, "request", extra={"httpRequest": entry})
 
 
-def http_app(routes: Sequence[Route]) -> ASGIApp:
-    """The routes of one HTTP function.
+def http_app(routes: Sequence[Route]) -> Response:
+    """The routes of one HTTP function. Any exception in them becomes a problem document.
 
-    A Functions Framework entry point answers a request by returning this: the framework calls what it is
-    returned as an ASGI application. Any exception becomes a problem document.
+    An entry point answers every request by returning this: all that Functions Framework asks of a response is that
+    it is an ASGI application.
     """
-    return _Edge(Router(routes, redirect_slashes=False))
+    return cast("Response", _Edge(Router(routes, redirect_slashes=False)))

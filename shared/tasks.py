@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import orjson
 from google.api_core.exceptions import AlreadyExists
@@ -16,7 +16,6 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from shared import trace
 from shared.auth import Authenticator
@@ -71,7 +70,7 @@ class TaskQueues:
         config = self._settings
         parent = self._client.queue_path(config.google_cloud_project, config.region, queue.name)
         url = config.function_url(queue.function)
-        task = {
+        task: Any = {
             # Hashed, since sequential names slow a queue down.
             "name": f"{parent}/tasks/{hashlib.sha256(key.encode()).hexdigest()}",
             "dispatch_deadline": DISPATCH_DEADLINE,
@@ -131,8 +130,8 @@ class TaskHandler(Generic[Payload]):
         self._dead_letters = dead_letters
         self._service_account = service_account
 
-    def app(self) -> ASGIApp:
-        """The function as an ASGI application."""
+    def app(self) -> Response:
+        """What the entry point answers every request with."""
         return http_app([Route("/", self._serve, methods=["POST"])])
 
     async def _serve(self, request: Request) -> Response:

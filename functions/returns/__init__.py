@@ -1,0 +1,1 @@
+"""Returns: taken in from the warehouse, kept in step with the search index, and searched."""

@@ -1,0 +1,134 @@
+"""Entry points of the returns room that keep the index in step: each puts its use case together once a process."""
+
+from functools import cache
+
+import functions_framework.aio
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from functions.returns.index_settings import IndexSettings
+from functions.returns.ingestion import Ingestion
+from functions.returns.planner import Planner
+from functions.returns.processing import Processor
+from functions.returns.queues import RETURN_SYNC, RETURN_SYNC_PROCESSING
+from functions.returns.returns_api import ReturnsApi
+from functions.returns.runs import NewRun, SyncRuns
+from shared import clients
+from shared.auth import Authenticator
+from shared.clock import utc_now
+from shared.dead_letters import DeadLetters
+from shared.http import http_app, json_response
+from shared.search import SearchIndex
+from shared.settings import settings
+from shared.tasks import TaskHandler, TaskQueues
+
+CRON = "returns-cron"
+
+
+@functions_framework.aio.http
+async def returns(request: Request) -> Response:
+    """``/returns``: takes returns in from the warehouse."""
+    return _returns_app()
+
+
+@functions_framework.aio.http
+async def returns_cron(request: Request) -> Response:
+    """Every 15 minutes: starts a run of the sync, unless one is active."""
+    return _cron_app()
+
+
+@functions_framework.aio.http
+async def return_updated_task_queue(request: Request) -> Response:
+    """Queue ``returnSync``: cuts a run's window into batches."""
+    return _planner_app()
+
+
+@functions_framework.aio.http
+async def return_update_processing_queue(request: Request) -> Response:
+    """Queue ``returnSyncProcessing``: pushes one batch into the search index."""
+    return _processing_app()
+
+
+@cache
+def _runs() -> SyncRuns:
+    return SyncRuns(clients.firestore(), utc_now)
+
+
+@cache
+def _index() -> SearchIndex:
+    config = settings()
+    return SearchIndex(clients.algolia(config, config.algolia_api_key), config.algolia_returns_index)
+
+
+@cache
+def _queues() -> TaskQueues:
+    return TaskQueues(clients.cloud_tasks(), settings())
+
+
+@cache
+def _returns_app() -> Response:
+    api = ReturnsApi(
+        db=clients.firestore(),
+        auth=Authenticator(settings()),
+        ingestion=Ingestion(clients.firestore(), utc_now),
+        runs=_runs(),
+        queues=_queues(),
+        clock=utc_now,
+    )
+    return http_app(api.routes())
+
+
+@cache
+def _cron_app() -> Response:
+    auth = Authenticator(settings())
+
+    async def start(request: Request) -> Response:
+        await auth.platform(request, CRON, settings().scheduler_service_account)
+        record = await _runs().start(NewRun())
+        if record is None:
+            return json_response({"outcome": "active"})
+        await _queues().enqueue(RETURN_SYNC, record, key=f"{record.run_id}/page/0")
+        return json_response({"outcome": "started", "run_id": record.run_id})
+
+    return http_app([Route("/", start, methods=["POST"])])
+
+
+@cache
+def _planner_app() -> Response:
+    planner = Planner(
+        db=clients.firestore(),
+        runs=_runs(),
+        queues=_queues(),
+        settings=IndexSettings(clients.firestore(), _index()),
+        clock=utc_now,
+    )
+    handler = TaskHandler(
+        RETURN_SYNC,
+        planner.run,
+        auth=Authenticator(settings()),
+        dead_letters=DeadLetters(clients.firestore()),
+        service_account=settings().tasks_service_account,
+    )
+    return handler.app()
+
+
+@cache
+def _processing_app() -> Response:
+    dead_letters = DeadLetters(clients.firestore())
+    processor = Processor(
+        db=clients.firestore(),
+        runs=_runs(),
+        index=_index(),
+        dead_letters=dead_letters,
+        clock=utc_now,
+        max_record_bytes=settings().algolia_max_record_bytes,
+    )
+    handler = TaskHandler(
+        RETURN_SYNC_PROCESSING,
+        processor.run,
+        auth=Authenticator(settings()),
+        dead_letters=dead_letters,
+        service_account=settings().tasks_service_account,
+    )
+    return handler.app()

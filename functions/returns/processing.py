@@ -1,0 +1,148 @@
+"""``return-update-processing-queue``: brings one batch of returns into the search index.
+
+The good records go through whatever the others are like: one that cannot be indexed is dead-lettered by its id.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from functions.returns.batches import Batch, Manifest
+from functions.returns.projection import Decision, Delete, Reject, Save, decide
+from functions.returns.queues import RETURN_SYNC_PROCESSING, BatchTask
+from functions.returns.runs import Superseded, SyncRuns
+from functions.returns.walk import Window
+from shared.clock import Clock
+from shared.dead_letters import DeadLetter, DeadLetters
+from shared.search import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, RefusedError, SearchIndex
+
+if TYPE_CHECKING:
+    from google.cloud.firestore import AsyncClient
+
+_log = logging.getLogger(__name__)
+
+Change = Save | Delete
+# The bytes around a record in a batch request: {"action":"deleteObject","body":…},
+_ENVELOPE = 64
+
+
+@dataclass(frozen=True)
+class Processor:
+    """Processes batches of the returns sync."""
+
+    db: "AsyncClient"
+    runs: SyncRuns
+    index: SearchIndex
+    dead_letters: DeadLetters
+    clock: Clock
+    max_record_bytes: int
+
+    async def run(self, task: BatchTask) -> None:
+        """Push a batch, unless that has been done, and end the run if it was the last.
+
+        Raises:
+            TransientError: the index or the database is not to be had, or another delivery is at work.
+        """
+        batch = Batch(self.db, self.runs, task, self.clock)
+        try:
+            await self.runs.current(task.record_id, task.run_id)
+            if not await batch.is_done():
+                await self._process(task, batch)
+            await self.runs.finish(task.record_id, task.run_id)
+        except Superseded:
+            _log.info("sync.superseded", extra={"run_id": task.run_id, "batch": task.number})
+
+    async def _process(self, task: BatchTask, batch: Batch) -> None:
+        decisions = await self._decide(task, batch)
+        # A historic run is there to mend the index, so it believes no manifest.
+        pushed: Manifest = {} if task.window.is_historic else await batch.pushed_before()
+        fresh = [d for d in decisions if pushed.get(d.return_id) != d.fingerprint]
+        rejected = [d for d in fresh if isinstance(d, Reject)]
+        changes = [d for d in fresh if not isinstance(d, Reject)]
+        for chunk in chunks(changes):
+            rejected += await self._push(batch, chunk)
+        for reject in rejected:
+            await self._bury(task, reject)
+        counts = count(decisions, fresh, rejected)
+        await batch.settle({d.return_id: d.fingerprint for d in decisions}, counts)
+        _log.info("batch.pushed", extra={"run_id": task.run_id, "batch": task.number, **counts})
+
+    async def _decide(self, task: BatchTask, batch: Batch) -> list[Decision]:
+        decisions = []
+        async for snapshot in batch.returns().stream():
+            stored = snapshot.to_dict() or {}
+            if task.walk == "next_status_at" and changed_within(task.window, stored):
+                continue
+            decisions.append(decide(snapshot.id, stored, task.window.as_of, self.max_record_bytes))
+        return decisions
+
+    async def _push(self, batch: Batch, changes: Sequence[Change]) -> list[Reject]:
+        """Write changes to the index; what it will not take is found by halving and returned."""
+        await batch.hold()
+        try:
+            await self.index.batch([request(change) for change in changes])
+        except RefusedError as error:
+            if len(changes) == 1:
+                return [Reject(changes[0].return_id, changes[0].fingerprint, str(error))]
+            middle = len(changes) // 2
+            return await self._push(batch, changes[:middle]) + await self._push(batch, changes[middle:])
+        return []
+
+    async def _bury(self, task: BatchTask, reject: Reject) -> None:
+        await self.dead_letters.add(
+            DeadLetter(
+                # Once a version: every run whose window overlaps finds it again.
+                key=f"return:{reject.return_id}@{reject.fingerprint}",
+                queue=RETURN_SYNC_PROCESSING.name,
+                function=RETURN_SYNC_PROCESSING.function,
+                payload={"return_id": reject.return_id, "run_id": task.run_id},
+                error=reject.reason,
+                attempts=1,
+            )
+        )
+
+
+def changed_within(window: Window, stored: dict[str, Any]) -> bool:
+    """Whether a return whose status fell due is in the run anyway, for having changed."""
+    updated_at = stored.get("updated_at")
+    return updated_at is not None and window.first <= updated_at <= window.end
+
+
+def chunks(changes: Sequence[Change]) -> Iterator[list[Change]]:
+    """As few groups as Algolia's limits on one request allow: 1,000 records and 10 MB."""
+    chunk: list[Change] = []
+    size = 0
+    for change in changes:
+        change_size = _ENVELOPE + (change.size if isinstance(change, Save) else len(change.return_id))
+        if chunk and (len(chunk) == MAX_BATCH_RECORDS or size + change_size > MAX_BATCH_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(change)
+        size += change_size
+    if chunk:
+        yield chunk
+
+
+def request(change: Change) -> dict[str, Any]:
+    """One operation of an Algolia batch."""
+    if isinstance(change, Save):
+        return {"action": "addObject", "body": change.record}
+    return {"action": "deleteObject", "body": {"objectID": change.return_id}}
+
+
+def count(
+    decisions: Sequence[Decision], fresh: Sequence[Decision], rejected: Sequence[Reject]
+) -> dict[str, int]:
+    """What became of a batch, in numbers that add up to the returns it read."""
+    refused = {reject.return_id for reject in rejected}
+    kinds = Counter(
+        "rejected" if d.return_id in refused else "saved" if isinstance(d, Save) else "deleted" for d in fresh
+    )
+    return {
+        "saved": kinds["saved"],
+        "deleted": kinds["deleted"],
+        "rejected": kinds["rejected"],
+        "skipped": len(decisions) - len(fresh),
+    }

@@ -1,0 +1,44 @@
+"""The two queues of the returns sync and the shape of their tasks."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from functions.returns.walk import Position, Walk, Window
+from shared.tasks import Queue
+
+
+class SyncRecord(BaseModel):
+    """The sync-state record, as ``returns-cron`` puts it on ``returnSync``, and the page of the walk to do."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    record_id: str
+    job_type: str
+    status: int
+    start_date: datetime | None
+    end_date: datetime | None
+    created_at: datetime
+    run_id: str
+    is_historic: bool = False
+    page: int = 0
+
+
+class BatchTask(BaseModel):
+    """One batch of a run: the returns of a walk after one position, up to and including another."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    record_id: str
+    run_id: str
+    number: int
+    window: Window
+    walk: Walk
+    after: Position | None
+    upto: Position
+
+
+RETURN_SYNC = Queue("returnSync", "return-updated-task-queue", SyncRecord, max_attempts=10)
+RETURN_SYNC_PROCESSING = Queue(
+    "returnSyncProcessing", "return-update-processing-queue", BatchTask, max_attempts=30
+)

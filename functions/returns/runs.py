@@ -1,0 +1,294 @@
+"""Runs of the returns sync: which one is active, what it covers, and how the watermark moves.
+
+One record in ``order_return_algolia_sync`` is both lock and watermark. Its ``status`` is 0 (idle), 1 (started by
+the cron) or 2 (being worked on); ``start_date`` and ``end_date`` are the window of the latest ordinary run, so with
+status 0 everything up to ``end_date`` is in the index, and otherwise only what lies before ``start_date`` is sure to
+be. A lease says until when the run may be believed alive. Each run has a document of its own in ``return_sync_runs``.
+All changes are single commits whose preconditions fail if somebody else was quicker.
+"""
+
+import logging
+import secrets
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition, NotFound
+
+from functions.returns.queues import SyncRecord
+from functions.returns.walk import Window
+from shared import trace
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.latch import Latch
+
+if TYPE_CHECKING:
+    from google.cloud.firestore import AsyncClient, AsyncWriteBatch, DocumentSnapshot
+
+_log = logging.getLogger(__name__)
+
+STATE = "order_return_algolia_sync"
+RUNS = "return_sync_runs"
+BATCHES = "return_sync_batches"
+JOB_TYPE = "RETURN_JOB"
+IDLE, STARTED, RUNNING = 0, 1, 2
+
+# A run reaches back over the end of the one before it.
+OVERLAP = timedelta(minutes=30)
+# A run that shows no sign of life for this long is taken over by the next cron. Longer than the longest pause
+# between two attempts at a batch (queue returnSyncProcessing: max_backoff 120 s and the attempt itself).
+LEASE = timedelta(minutes=10)
+_RUN_KEPT = timedelta(days=90)
+# What a commit answers when somebody else wrote first.
+CONFLICTS = (Aborted, AlreadyExists, FailedPrecondition, NotFound)
+
+
+@dataclass(frozen=True)
+class State:
+    """The sync-state record, as read. ``update_time`` and ``read_time`` are the database's."""
+
+    record_id: str
+    status: int
+    start_date: datetime | None
+    end_date: datetime | None
+    created_at: datetime
+    run_id: str
+    lease_expires_at: datetime | None
+    update_time: Any
+    read_time: datetime
+
+    def alive(self, now: datetime) -> bool:
+        """Whether a run is active that may still be working."""
+        lapsed = self.lease_expires_at is None or self.lease_expires_at <= now
+        return self.status != IDLE and not lapsed
+
+    def next_start(self) -> datetime | None:
+        """Where the next ordinary run begins; ``None`` is the beginning of time."""
+        if self.status != IDLE:
+            # A run was left unfinished. Its window, or the one before it, is done again from its beginning.
+            return self.start_date
+        return self.end_date - OVERLAP if self.end_date else None
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """A run to be started: on whose initiative, and with which dates if they are given."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    is_historic: bool = False
+
+
+class Superseded(Exception):
+    """The run is no longer the active one; its tasks have nothing left to do."""
+
+
+class SyncRuns:
+    """Reads and moves the sync state."""
+
+    def __init__(self, db: "AsyncClient", clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def latch(self, run_id: str) -> Latch:
+        """The latch at which the batches of a run arrive."""
+        return Latch(self._db, run_id, self._clock)
+
+    async def newest(self) -> State | None:
+        """The newest record of the job, or ``None`` before the first run."""
+        query = (
+            self._db.collection(STATE)
+            .where("job_type", "==", JOB_TYPE)
+            .order_by("created_at", direction="DESCENDING")
+            .limit(1)
+        )
+        found = [_state(snapshot) async for snapshot in query.stream()]
+        return found[0] if found else None
+
+    async def start(self, new: NewRun) -> SyncRecord | None:
+        """Make a run the active one, unless another is.
+
+        Of any number of callers at once, one wins.
+
+        Returns:
+            The record to enqueue, or ``None`` when a run is active already.
+        """
+        now = self._clock()
+        state = await self.newest()
+        if state is not None and (state.alive(now) or (new.is_historic and state.status != IDLE)):
+            # A historic run ends with the record's dates as they were, so it must not take over an ordinary
+            # run that left its window unfinished: the next cron does.
+            return None
+        run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        batch = self._db.batch()
+        record = self._claim(batch, state, run_id, now)
+        start = new.start if new.is_historic or state is None else state.next_start()
+        self._describe(batch, run_id, replace(new, start=start), state)
+        try:
+            await batch.commit()
+        except CONFLICTS:
+            # Ours all the same if only the answer to the commit was lost, and the client sent it again.
+            latest = await self.newest()
+            if latest is None or latest.run_id != run_id:
+                return None
+        return record.model_copy(update={"is_historic": new.is_historic})
+
+    def _claim(self, batch: "AsyncWriteBatch", state: State | None, run_id: str, now: datetime) -> SyncRecord:
+        claim = {"status": STARTED, "run_id": run_id, "lease_expires_at": now + LEASE, "updated_at": now}
+        if state is None:
+            # A fixed id, so that two first crons collide.
+            document = self._db.collection(STATE).document(JOB_TYPE)
+            dates = {"job_type": JOB_TYPE, "start_date": None, "end_date": None, "created_at": now}
+            batch.create(document, claim | dates)
+            return SyncRecord(record_id=document.id, status=STARTED, run_id=run_id, **dates)
+        self._update(batch, state, claim)
+        return SyncRecord(
+            record_id=state.record_id,
+            job_type=JOB_TYPE,
+            status=STARTED,
+            start_date=state.start_date,
+            end_date=state.end_date,
+            created_at=state.created_at,
+            run_id=run_id,
+        )
+
+    def _describe(self, batch: "AsyncWriteBatch", run_id: str, new: NewRun, before: State | None) -> None:
+        now = self._clock()
+        took_over = before.run_id if before and before.status != IDLE else None
+        if took_over:
+            left = self._db.collection(RUNS).document(took_over)
+            batch.set(left, {"phase": "taken over", "finished_at": now}, merge=True)
+        batch.create(
+            self._db.collection(RUNS).document(run_id),
+            {
+                "phase": "started",
+                "is_historic": new.is_historic,
+                "start_date": new.start,
+                "end_date": new.end,
+                "as_of": None,
+                "took_over": took_over,
+                "trace": trace.current(),
+                "created_at": now,
+                "expire_at": now + _RUN_KEPT,
+            },
+        )
+        self.latch(run_id).open(batch, deadline=now + timedelta(days=1))
+
+    async def current(self, record_id: str, run_id: str) -> State:
+        """The state, as long as ``run_id`` is the active run.
+
+        Raises:
+            Superseded: it ended, or another run took over.
+        """
+        state = _state(await self._db.collection(STATE).document(record_id).get())
+        if state.run_id != run_id or state.status == IDLE:
+            raise Superseded(run_id)
+        return state
+
+    async def alive(self, record_id: str, run_id: str, at_least: timedelta) -> State:
+        """The state, with the lease renewed if it would end before ``at_least`` from now.
+
+        Raises:
+            Superseded: the run is no longer the active one.
+            TransientError: the record is being written by many; try again.
+        """
+        for _ in range(5):
+            state = await self.current(record_id, run_id)
+            now = self._clock()
+            if state.lease_expires_at and state.lease_expires_at >= now + at_least:
+                return state
+            batch = self._db.batch()
+            self._update(batch, state, {"lease_expires_at": now + LEASE, "updated_at": now})
+            try:
+                await batch.commit()
+            except CONFLICTS:
+                continue
+        raise TransientError("The sync record is contended.")
+
+    async def begin(self, record: SyncRecord) -> Window:
+        """Fix the run's window at its first page, and its status at 2; later pages find it as it was.
+
+        The end is the database's own time of reading, so that no clock but the one that stamps ``updated_at`` has
+        a say in what lies inside the window.
+        """
+        state = await self.alive(record.record_id, record.run_id, at_least=LEASE / 2)
+        run = self._db.collection(RUNS).document(record.run_id)
+        fields = (await run.get()).to_dict() or {}
+        window = Window(
+            start=fields["start_date"],
+            end=fields["end_date"] or state.read_time,
+            as_of=fields["as_of"] or state.read_time,
+            is_historic=fields["is_historic"],
+        )
+        if state.status == RUNNING:
+            return window
+        now = self._clock()
+        moved: dict[str, Any] = {"status": RUNNING, "lease_expires_at": now + LEASE, "updated_at": now}
+        if not window.is_historic:
+            moved |= {"start_date": window.start, "end_date": window.end}
+        batch = self._db.batch()
+        self._update(batch, state, moved)
+        batch.update(run, {"phase": "running", "end_date": window.end, "as_of": window.as_of})
+        try:
+            await batch.commit()
+        except CONFLICTS as error:
+            raise TransientError("Another delivery of this task was quicker.") from error
+        return window
+
+    async def finish(self, record_id: str, run_id: str) -> bool:
+        """End the run if all of its batches have arrived: latch, record and run in one commit.
+
+        Returns:
+            Whether this call ended it.
+
+        Raises:
+            Superseded: it has ended, or another run took over.
+            TransientError: somebody else wrote meanwhile; try again.
+        """
+        state = await self.current(record_id, run_id)
+        latch = self.latch(run_id)
+        seen = await latch.state()
+        if not seen.complete:
+            return False
+        counts = await self._counts(run_id)
+        now = self._clock()
+        batch = self._db.batch()
+        latch.release(batch, seen)
+        self._update(batch, state, {"status": IDLE, "lease_expires_at": None, "updated_at": now})
+        run = self._db.collection(RUNS).document(run_id)
+        batch.update(run, {"phase": "done", "finished_at": now, "counts": counts, "batches": seen.members})
+        try:
+            await batch.commit()
+        except CONFLICTS as error:
+            raise TransientError("The sync record moved while the run was being ended.") from error
+        _log.info("sync.finished", extra={"run_id": run_id, "batches": seen.members, **counts})
+        return True
+
+    async def _counts(self, run_id: str) -> dict[str, int]:
+        """What the run's batches did, added up: one read a batch."""
+        total: Counter[str] = Counter()
+        batches = self._db.collection(BATCHES).where("run_id", "==", run_id).select(["counts"])
+        async for snapshot in batches.stream():
+            total.update(snapshot.get("counts"))
+        return dict(total)
+
+    def _update(self, batch: "AsyncWriteBatch", state: State, fields: dict[str, Any]) -> None:
+        unchanged = self._db.write_option(last_update_time=state.update_time)
+        batch.update(self._db.collection(STATE).document(state.record_id), fields, option=unchanged)
+
+
+def _state(snapshot: "DocumentSnapshot[Any]") -> State:
+    """A record as read; one written by hand needs a status and ``created_at`` only."""
+    fields = snapshot.to_dict() or {}
+    return State(
+        record_id=snapshot.id,
+        status=fields.get("status", IDLE),
+        start_date=fields.get("start_date"),
+        end_date=fields.get("end_date"),
+        created_at=fields["created_at"],
+        run_id=fields.get("run_id", ""),
+        lease_expires_at=fields.get("lease_expires_at"),
+        update_time=snapshot.update_time,
+        read_time=snapshot.read_time,
+    )

@@ -1,0 +1,26 @@
+"""Every deployable entry point, by name.
+
+Functions Framework looks its target up here as an attribute. Only the module of the target is imported then, since
+what one function needs would lengthen the cold start of all the others.
+"""
+
+import importlib
+from typing import Any
+
+from shared import logs
+
+ENTRY_POINTS = {
+    "returns": "functions.returns.main",
+    "returns_cron": "functions.returns.main",
+    "return_updated_task_queue": "functions.returns.main",
+    "return_update_processing_queue": "functions.returns.main",
+    "search_order_return_index_data": "functions.returns.search_main",
+}
+
+logs.configure()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ENTRY_POINTS:
+        raise AttributeError(f"{name!r} is no entry point; there are: {', '.join(ENTRY_POINTS)}")
+    return getattr(importlib.import_module(ENTRY_POINTS[name]), name)
