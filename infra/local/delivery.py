@@ -85,19 +85,37 @@ def unanswered(code: int, detail: str) -> Outcome:
     return Outcome(None, code, f"{Code.Name(code)}({code}): {detail}")
 
 
-def open_session() -> aiohttp.ClientSession:
-    """A session for deliveries: no cookies, no connection limit of its own (queues have theirs)."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_SECONDS),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-    )
+class Courier:
+    """Delivers over one pool of connections, without a limit of its own: queues have theirs."""
 
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
 
-async def deliver(session: aiohttp.ClientSession, delivery: Delivery) -> Outcome:
-    """Send the request and wait for its answer. Redirects are not followed: only a 2xx acknowledges."""
-    try:
-        async with session.request(
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:  # not in the constructor, because it takes a running loop
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session:
+            await self._session.close()
+
+    async def deliver(self, delivery: Delivery) -> Outcome:
+        """Send the request and wait for its answer. Redirects are not followed: only a 2xx acknowledges."""
+        try:
+            return await self._send(delivery)
+        except TimeoutError:
+            return unanswered(Code.DEADLINE_EXCEEDED, f"no answer within {delivery.deadline:g} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return unanswered(Code.UNAVAILABLE, str(error) or type(error).__name__)
+
+    async def _send(self, delivery: Delivery) -> Outcome:
+        async with self._open_session().request(
             delivery.method,
             delivery.url,
             headers=delivery.headers,
@@ -107,7 +125,3 @@ async def deliver(session: aiohttp.ClientSession, delivery: Delivery) -> Outcome
         ) as response:
             await response.read()
             return answered(response.status, response.headers.get("Retry-After", ""))
-    except TimeoutError:
-        return unanswered(Code.DEADLINE_EXCEEDED, f"no answer within {delivery.deadline:g} s")
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        return unanswered(Code.UNAVAILABLE, str(error) or type(error).__name__)

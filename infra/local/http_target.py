@@ -5,8 +5,11 @@ Both services' messages have ``http_method``, ``headers``, ``body``, ``oidc_toke
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from multidict import CIMultiDict
 
 from infra.local.refusal import invalid, unimplemented
 
@@ -31,12 +34,23 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 # Set by the service, or meaningless on a connection that is not the caller's.
 _REPLACED_HEADERS = frozenset({"host", "content-length", "user-agent", "connection", "transfer-encoding"})
-_RESERVED_PREFIXES = ("x-google-", "x-appengine-", "x-cloudtasks-", "x-cloudscheduler")
+_RESERVED_PREFIXES = ("x-google-", "x-appengine-")
 
 
 def method_of(target: Any) -> str:
     """The HTTP method's name; an unspecified one is POST."""
     return _METHODS[target.http_method]
+
+
+def method_number(name: str) -> int:
+    """The ``HttpMethod`` of a name such as ``"POST"``.
+
+    Raises:
+        Refusal: INVALID_ARGUMENT, there is no such method.
+    """
+    if name not in _METHODS:
+        raise invalid(f"http_method {name!r} does not exist")
+    return _METHODS.index(name, 1)
 
 
 def check_target(target: Any, url: str, url_field: str) -> None:
@@ -87,23 +101,30 @@ def _check_headers(headers: Any) -> None:
             raise invalid(f"header {name!r} has a value with control or non-Latin-1 characters")
 
 
-def headers_of(target: Any, url: str, user_agent: str, mint_token: TokenMinter) -> dict[str, str]:
+@dataclass(frozen=True)
+class Sender:
+    """A service's ``User-Agent``, and the prefix of the headers that it alone sets."""
+
+    user_agent: str
+    header_prefix: str
+
+
+def headers_of(target: Any, url: str, sender: Sender, mint_token: TokenMinter) -> dict[str, str]:
     """The headers of a delivery, apart from those that describe the task or job.
 
     The user's headers go through, except those that the services replace or reserve. With an OIDC token the
     ``Authorization`` header is the service's; the token's audience is the target URL when none is given.
     """
-    headers = {name: value for name, value in target.headers.items() if not _is_replaced(name.lower())}
-    lower = {name.lower(): name for name in headers}
-    if method_of(target) in _METHODS_WITH_BODY and "content-type" not in lower:
-        headers["Content-Type"] = "application/octet-stream"
+    reserved = (*_RESERVED_PREFIXES, sender.header_prefix.lower())
+    headers = CIMultiDict(
+        (name, value)
+        for name, value in target.headers.items()
+        if name.lower() not in _REPLACED_HEADERS and not name.lower().startswith(reserved)
+    )
+    if method_of(target) in _METHODS_WITH_BODY:
+        headers.setdefault("Content-Type", "application/octet-stream")
     if target.HasField("oidc_token"):
-        headers.pop(lower.get("authorization", ""), None)
         token = mint_token(target.oidc_token.service_account_email, target.oidc_token.audience or url)
         headers["Authorization"] = f"Bearer {token}"
-    headers["User-Agent"] = user_agent
-    return headers
-
-
-def _is_replaced(name: str) -> bool:
-    return name in _REPLACED_HEADERS or name.startswith(_RESERVED_PREFIXES)
+    headers["User-Agent"] = sender.user_agent
+    return dict(headers)

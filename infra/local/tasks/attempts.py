@@ -4,12 +4,12 @@ Source for the headers: https://cloud.google.com/tasks/docs/creating-http-target
 """
 
 from infra.local.delivery import Delivery, Outcome
-from infra.local.http_target import TokenMinter, headers_of, method_of
+from infra.local.http_target import Sender, TokenMinter, headers_of, method_of
 from infra.local.prototime import length_of, seconds_of, timestamp
 from infra.local.tasks.names import queue_of, short
 from infra.local.tasks.store import TaskRecord
 
-_USER_AGENT = "Google-Cloud-Tasks"
+_SENDER = Sender("Google-Cloud-Tasks", "X-CloudTasks-")
 
 
 def begin(record: TaskRecord, now: float) -> None:
@@ -46,7 +46,7 @@ def request_of(record: TaskRecord, mint_token: TokenMinter) -> Delivery:
     """The HTTP request of the attempt that ``begin`` has noted."""
     task = record.task
     target = task.http_request
-    headers = headers_of(target, target.url, _USER_AGENT, mint_token)
+    headers = headers_of(target, target.url, _SENDER, mint_token)
     headers |= {
         "X-CloudTasks-QueueName": short(queue_of(task.name)),
         "X-CloudTasks-TaskName": short(task.name),

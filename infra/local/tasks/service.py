@@ -1,19 +1,18 @@
 """The local Cloud Tasks, put together: its gRPC service, its deliveries and what the host asks of it."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import grpc
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
 from infra.local.clock import Clock
-from infra.local.delivery import Delivery, Outcome, deliver, open_session
+from infra.local.delivery import Courier
 from infra.local.http_target import TokenMinter
+from infra.local.progress import Progress
 from infra.local.refusal import answering
 from infra.local.rpc import service_handler
 from infra.local.tasks.api import QueuesApi, TasksApi
@@ -41,11 +40,16 @@ class TasksService:
         self._store = TaskStore(path)
         self._store.release_names(clock.time())
         self._faults = FaultPlan()
-        self._progress = asyncio.Event()
-        self._session: aiohttp.ClientSession | None = None
+        self._progress = Progress()
+        self._courier = Courier()
         self._fleet = Fleet(
             Environment(
-                self._store, clock, self._deliver, mint_token, lambda: self._faults, self._note_progress
+                self._store,
+                clock,
+                self._courier.deliver,
+                mint_token,
+                lambda: self._faults,
+                self._progress.note,
             )
         )
         clock.on_advance(self._on_advance)
@@ -59,14 +63,12 @@ class TasksService:
 
     async def start(self) -> None:
         """Begin to deliver, first of all what was under way when the last process ended."""
-        self._session = open_session()
         self._fleet.start()
 
     async def stop(self) -> None:
         """Abandon deliveries (they happen again after the next start) and close the file."""
         await self._fleet.stop()
-        if self._session:
-            await self._session.close()
+        await self._courier.close()
         self._store.close()
 
     def ensure_queue(self, project: str, location: str, queue_id: str, config: QueueConfig) -> None:
@@ -100,13 +102,7 @@ class TasksService:
         Tasks on a paused queue, and on one that rests after a 429 or 503, do not count. False if that is not
         so within ``timeout`` seconds of real time.
         """
-        try:
-            async with asyncio.timeout(timeout):
-                while self._fleet.busy():
-                    await self._progress.wait()
-        except TimeoutError:
-            return False
-        return True
+        return await self._progress.until(lambda: not self._fleet.busy(), timeout)
 
     def next_due(self) -> datetime | None:
         """When the next waiting task may be dispatched, over all queues that are not paused."""
@@ -122,17 +118,9 @@ class TasksService:
         """
         return {dispatcher.queue.name: _stats(dispatcher) for dispatcher in self._fleet}
 
-    async def _deliver(self, delivery: Delivery) -> Outcome:
-        assert self._session, "deliveries begin with start()"
-        return await deliver(self._session, delivery)
-
-    def _note_progress(self) -> None:
-        self._progress.set()  # releases who waits in idle() now…
-        self._progress.clear()  # …and nobody later
-
     def _on_advance(self) -> None:
         self._fleet.wake()
-        self._note_progress()
+        self._progress.note()
 
 
 def _stats(dispatcher: Dispatcher) -> dict[str, int | bool]:
