@@ -1,0 +1,173 @@
+"""From the query's words to the documents that contain them, with their typos."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .docset import mask_of
+from .inverted import InvertedIndex
+from .text import fold, words
+from .vocabulary import MAX_COLUMN, MAX_POSITION, Vocabulary
+
+QueryType = Literal["prefixLast", "prefixAll", "prefixNone"]
+
+
+@dataclass(frozen=True)
+class TypoRules:
+    """How much may be misspelled: the settings of the same names.
+
+    At most one edit is looked for in a word. An edit of the first letter counts as two typos, as on Algolia, so it is
+    only accepted in words of at least ``min_size_for_2`` letters.
+    """
+
+    tolerance: Literal["true", "false", "min", "strict"] = "true"
+    min_size_for_1: int = 4
+    min_size_for_2: int = 8
+    on_numbers: bool = True
+    except_words: frozenset[str] = frozenset()
+
+    def budget(self, word: str) -> int:
+        """How many typos a match of ``word`` may have."""
+        if self.tolerance == "false" or word in self.except_words or (word.isdigit() and not self.on_numbers):
+            return 0
+        return (len(word) >= self.min_size_for_1) + (len(word) >= self.min_size_for_2)
+
+
+@dataclass
+class Term:
+    """One word of the query and the known words that match it: for each its typos and how many letters matched."""
+
+    word: str
+    optional: bool = False
+    matches: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def with_typos(self, typos: int) -> list[str]:
+        """The matching words with exactly so many typos."""
+        return [word for word, (count, _) in self.matches.items() if count == typos]
+
+
+def terms_of(
+    query: str, kind: QueryType, optional: Iterable[str], rules: TypoRules, known: Vocabulary
+) -> list[Term]:
+    """The query's words with everything known that matches them."""
+    found = words(query)
+    optional_words = {fold(word) for text in optional for word in words(text)}
+    terms = []
+    for place, word in enumerate(found):
+        is_prefix = kind == "prefixAll" or (kind == "prefixLast" and place == len(found) - 1)
+        term = Term(word, word in optional_words)
+        _match(term, known, is_prefix, rules.budget(word))
+        terms.append(term)
+    return terms
+
+
+def _match(term: Term, known: Vocabulary, is_prefix: bool, budget: int) -> None:
+    _collect(term, known, term.word, is_prefix, 0)
+    if budget:
+        for variant in known.misspellings(term.word):
+            typos = 1 if variant[0] == term.word[0] else 2
+            if typos <= budget:
+                _collect(term, known, variant, is_prefix, typos)
+
+
+def _collect(term: Term, known: Vocabulary, spelling: str, is_prefix: bool, typos: int) -> None:
+    candidates: Iterable[str] = (spelling,) if spelling in known else ()
+    for word in known.starting_with(spelling) if is_prefix else candidates:
+        best = term.matches.get(word)
+        if best is None or typos < best[0] or (typos == best[0] and len(spelling) > best[1]):
+            term.matches[word] = (typos, len(spelling))
+
+
+Level = tuple[int, int]
+"""Typos and number of query words matched."""
+
+
+def levels(
+    index: InvertedIndex, terms: list[Term], columns: frozenset[int] | None, within: int
+) -> dict[Level, int]:
+    """The documents of ``within`` that match, by their typos and number of matched words.
+
+    Every word that is not optional must match; when all are optional, at least one must.
+    """
+    reached: dict[Level, int] = {(0, 0): within}
+    for term in terms:
+        by_typos = _docs_by_typos(index, term, columns)
+        following: dict[Level, int] = {}
+        for (typos, matched), docs in reached.items():
+            rest = docs
+            for count, matching in by_typos.items():
+                _merge(following, (typos + count, matched + 1), rest & matching)
+                rest &= ~matching
+            if term.optional:
+                _merge(following, (typos, matched), rest)
+        reached = following
+    if terms:
+        reached.pop((0, 0), None)
+    return reached
+
+
+def _merge(levels: dict[Level, int], level: Level, docs: int) -> None:
+    if docs:
+        levels[level] = levels.get(level, 0) | docs
+
+
+def _docs_by_typos(index: InvertedIndex, term: Term, columns: frozenset[int] | None) -> dict[int, int]:
+    found = {}
+    for typos in (0, 1, 2):
+        spellings = term.with_typos(typos)
+        if spellings:
+            found[typos] = index.words.docs_with(spellings, columns, index.size)
+    return found
+
+
+@dataclass(frozen=True)
+class Hit:
+    """How one document matches one query word, in its best spelling.
+
+    ``places`` are ``column << 20 | position``; ``alone`` says that the word is a whole value of an attribute.
+    """
+
+    typos: int
+    exact: bool
+    alone: bool
+    places: list[int]
+
+
+def hits_of(index: InvertedIndex, term: Term, columns: frozenset[int] | None, docs: int) -> dict[int, Hit]:
+    """For each of ``docs`` that contains the term, where."""
+    mask = mask_of(docs, index.size)
+    found: dict[int, Hit] = {}
+    for typos in (0, 1, 2):
+        level: dict[int, Hit] = {}
+        for word in term.with_typos(typos):
+            exact = typos == 0 and word == term.word
+            _collect_hits(index.words.occurrences(word), mask, columns, found, level, (typos, exact))
+        found.update(level)
+    return found
+
+
+def _collect_hits(
+    occurrences: Iterable[int],
+    mask: bytes,
+    columns: frozenset[int] | None,
+    better: dict[int, Hit],
+    level: dict[int, Hit],
+    spelling: tuple[int, bool],
+) -> None:
+    size = len(mask)
+    typos, exact = spelling
+    for entry in occurrences:
+        doc = entry >> 32
+        if doc >= size or not mask[doc] or doc in better:
+            continue
+        column = entry >> 21 & MAX_COLUMN
+        if columns is not None and column not in columns:
+            continue
+        place, alone = column << 20 | entry & MAX_POSITION, exact and bool(entry >> 20 & 1)
+        known = level.get(doc)
+        if known is None:
+            level[doc] = Hit(typos, exact, alone, [place])
+        else:
+            known.places.append(place)
+            if exact and (alone > known.alone or not known.exact):
+                level[doc] = Hit(typos, True, alone or known.alone, known.places)

@@ -1,0 +1,84 @@
+"""The order of all documents by their own attributes: ``asc(a)``, ``desc(b)``, then objectID."""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from functools import total_ordering
+from itertools import compress
+from typing import Any
+
+from .docset import docs_in, mask_of
+from .schema import Leaf
+
+SortBy = tuple[str, bool]
+"""An attribute and whether it is descending."""
+
+_MISSING = (2, 0)
+
+
+@total_ordering
+class _Descending:
+    """A string that sorts backwards."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Descending) and self.text == other.text
+
+    def __lt__(self, other: "_Descending") -> bool:
+        return other.text < self.text
+
+
+def sort_key(leaf: Leaf | None, descending: bool) -> tuple[int, Any]:
+    """A key that sorts numbers before texts and missing values last, either way; booleans sort as words do."""
+    if leaf is None:
+        return _MISSING
+    if isinstance(leaf, bool):
+        return 0, int(leaf) if not descending else -int(leaf)
+    if isinstance(leaf, str):
+        return 1, _Descending(leaf) if descending else leaf
+    return 0, -leaf if descending else leaf
+
+
+class StaticOrder:
+    """All documents in one order, kept between searches and brought up to date by merging the new ones in."""
+
+    def __init__(
+        self, chain: Sequence[SortBy], columns: dict[str, list[Leaf | None]], ids: list[str]
+    ) -> None:
+        self._sources = [(columns[attribute], descending) for attribute, descending in chain]
+        self._ids = ids
+        self._keys: list[tuple[Any, ...]] = []
+        self._order: list[int] = []
+        self._alive = 0
+        self._rank: array[int] | None = None
+
+    def update(self, alive: int, size: int) -> None:
+        """Take in the documents that are ``alive`` now, of ``size`` ever added."""
+        if alive == self._alive and size == len(self._keys):
+            return
+        known = len(self._keys)
+        self._keys.extend(self._key(doc) for doc in range(known, size))
+        mask = mask_of(alive, size)
+        kept = list(compress(self._order, map(mask.__getitem__, self._order)))
+        added = [doc for doc in docs_in(alive & ~self._alive, size) if mask[doc]]
+        self._order = kept + sorted(added, key=self._keys.__getitem__)
+        self._order.sort(key=self._keys.__getitem__)
+        self._alive, self._rank = alive, None
+
+    def _key(self, doc: int) -> tuple[Any, ...]:
+        return (*(sort_key(column[doc], descending) for column, descending in self._sources), self._ids[doc])
+
+    def among(self, mask: bytes) -> Iterator[int]:
+        """The documents of a mask, best first."""
+        return compress(self._order, map(mask.__getitem__, self._order))
+
+    def rank(self) -> "array[int]":
+        """For each document its place in the order."""
+        if self._rank is None:
+            self._rank = array("I", bytes(4 * len(self._keys)))
+            for place, doc in enumerate(self._order):
+                self._rank[doc] = place
+        return self._rank
