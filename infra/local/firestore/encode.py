@@ -1,0 +1,149 @@
+"""An order-preserving encoding: comparing two encodings as bytes compares the values as Firestore does.
+
+Source of the order: https://firebase.google.com/docs/firestore/manage-data/data-types#value_type_ordering.
+Equal values have equal encodings (1 and 1.0, 0.0 and -0.0), and no encoding is a prefix of another, so encodings
+can be joined into the key of an index over several fields. Inverting every byte reverses the order.
+"""
+
+import math
+import struct
+from collections.abc import Callable, Iterable
+
+from infra.local.firestore.messages import Value
+from infra.local.firestore.paths import Segments, is_numeric_id
+
+# A type's tag starts at a multiple of eight, so that `type_range` is one mask away.
+NULL, BOOLEAN, NAN, NUMBER, TIMESTAMP, STRING, BYTES = (
+    b"\x10",
+    b"\x18",
+    b"\x20",
+    b"\x21",
+    b"\x28",
+    b"\x30",
+    b"\x38",
+)
+REFERENCE, GEO_POINT, ARRAY, VECTOR, MAP = b"\x40", b"\x48", b"\x50", b"\x58", b"\x60"
+AFTER_NULL = b"\x11"
+TOP = b"\xff\xff"
+"""Above every encoded value and every encoded path, inverted ones included."""
+
+VECTOR_TYPE = "__vector__"
+
+_END_OF_TEXT = b"\x00\x01"
+_END_OF_PATH = b"\x00\x00"
+_NUMERIC_ID = b"\x00\x02"
+_INVERSION = bytes(255 - byte for byte in range(256))
+_double = struct.Struct(">d")
+_unsigned = struct.Struct(">Q")
+_number = struct.Struct(">cQH")
+_timestamp = struct.Struct(">cQI")
+
+
+def encode_value(value: Value) -> bytes:
+    """The encoding of a value of any type."""
+    return _ENCODERS[value.WhichOneof("value_type")](value)
+
+
+def encode_path(segments: Segments) -> bytes:
+    """The encoding of a document's path: parents before children, numeric ids before other ids."""
+    return encode_path_prefix(segments) + _END_OF_PATH
+
+
+def encode_path_prefix(segments: Segments) -> bytes:
+    """What the encodings of every path below ``segments`` start with."""
+    return b"".join(map(_segment, segments))
+
+
+def invert(encoded: bytes) -> bytes:
+    """The encoding for descending order."""
+    return encoded.translate(_INVERSION)
+
+
+def successor(prefix: bytes) -> bytes:
+    """The lowest bytes above everything that starts with ``prefix``."""
+    stem = prefix.rstrip(b"\xff")
+    return stem[:-1] + bytes([stem[-1] + 1]) if stem else TOP
+
+
+def type_range(encoded: bytes) -> tuple[bytes, bytes]:
+    """Bounds of the values that a range filter compares with: those of one type, and NaN with none."""
+    start = encoded[0] & 0xF8
+    return (NUMBER if start == NAN[0] else bytes([start])), bytes([start + 8])
+
+
+def is_vector(value: Value) -> bool:
+    """Whether a map value is the wire form of a vector."""
+    fields = value.map_value.fields
+    return "__type__" in fields and fields["__type__"].string_value == VECTOR_TYPE
+
+
+def _segment(segment: str) -> bytes:
+    if segment.startswith("__id") and is_numeric_id(segment):
+        return _NUMERIC_ID + _unsigned.pack((int(segment[4:-2]) + (1 << 63)) & 0xFFFF_FFFF_FFFF_FFFF)
+    return _text(segment.encode())
+
+
+def _text(raw: bytes) -> bytes:
+    return (raw.replace(b"\x00", b"\x00\xff") if b"\x00" in raw else raw) + _END_OF_TEXT
+
+
+def _sortable(number: float) -> int:
+    """A double's bits as an unsigned integer in the numbers' order; -0.0 becomes 0.0."""
+    bits: int = _unsigned.unpack(_double.pack(number + 0.0))[0]
+    return bits ^ 0xFFFF_FFFF_FFFF_FFFF if bits >> 63 else bits | 0x8000_0000_0000_0000
+
+
+def _integer(value: Value) -> bytes:
+    # Rounding to a double keeps the order; what rounding lost (at most 512) breaks the ties.
+    exact = value.integer_value
+    rounded = float(exact)
+    return _number.pack(NUMBER, _sortable(rounded), exact - int(rounded) + 0x8000)
+
+
+def _floating(value: Value) -> bytes:
+    number = value.double_value
+    return NAN if math.isnan(number) else _number.pack(NUMBER, _sortable(number), 0x8000)
+
+
+def _time(value: Value) -> bytes:
+    moment = value.timestamp_value
+    return _timestamp.pack(TIMESTAMP, moment.seconds + (1 << 63), moment.nanos)
+
+
+def _reference(value: Value) -> bytes:
+    parts = value.reference_value.split("/")
+    database = (parts[1], parts[3]) if len(parts) > 4 else ("", "")
+    return REFERENCE + b"".join(_text(part.encode()) for part in database) + encode_path(tuple(parts[5:]))
+
+
+def _geo_point(value: Value) -> bytes:
+    point = value.geo_point_value
+    return GEO_POINT + _unsigned.pack(_sortable(point.latitude)) + _unsigned.pack(_sortable(point.longitude))
+
+
+def _sequence(values: Iterable[Value]) -> bytes:
+    return b"".join(map(encode_value, values)) + b"\x00"
+
+
+def _map(value: Value) -> bytes:
+    fields = value.map_value.fields
+    if is_vector(value):
+        elements = fields["value"].array_value.values
+        return VECTOR + struct.pack(">I", len(elements)) + _sequence(elements)
+    pairs = sorted((name.encode(), name) for name in fields)
+    return MAP + b"".join(b"\x01" + _text(raw) + encode_value(fields[name]) for raw, name in pairs) + b"\x00"
+
+
+_ENCODERS: dict[str | None, Callable[[Value], bytes]] = {
+    "null_value": lambda value: NULL,
+    "boolean_value": lambda value: b"\x19" if value.boolean_value else BOOLEAN,
+    "integer_value": _integer,
+    "double_value": _floating,
+    "timestamp_value": _time,
+    "string_value": lambda value: STRING + _text(value.string_value.encode()),
+    "bytes_value": lambda value: BYTES + _text(value.bytes_value),
+    "reference_value": _reference,
+    "geo_point_value": _geo_point,
+    "array_value": lambda value: ARRAY + _sequence(value.array_value.values),
+    "map_value": _map,
+}
