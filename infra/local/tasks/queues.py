@@ -82,7 +82,7 @@ def created(requested: Any) -> Any:
     _check_features(requested)
     queue = queue_from(requested.name, QueueConfig())
     for group in _GROUPS:
-        getattr(queue, group).MergeFrom(getattr(requested, group))
+        _overlay(getattr(queue, group), getattr(requested, group))
     return _checked(queue)
 
 
@@ -169,5 +169,14 @@ def effective_retry(queue: Any, task: Any) -> Any:
         return queue.retry_config
     merged = type(queue.retry_config)()
     merged.CopyFrom(queue.retry_config)
-    merged.MergeFrom(task.retry_config)
+    _overlay(merged, task.retry_config)
     return merged
+
+
+def _overlay(settings: Any, said: Any) -> None:
+    """Take over what ``said`` sets. (``MergeFrom`` would mix the seconds of one duration with another's nanos.)"""
+    for descriptor, value in said.ListFields():
+        if descriptor.message_type:
+            getattr(settings, descriptor.name).CopyFrom(value)
+        else:
+            setattr(settings, descriptor.name, value)

@@ -1,6 +1,6 @@
 """A local Cloud Tasks on a free port, Google's client for it, and a handler to deliver to."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -23,11 +23,14 @@ class Cloud:
     def __init__(self, path: Path | None, clock: Clock) -> None:
         self.clock = clock
         self.minted: list[tuple[str, str]] = []
+        self.mint_error: Exception | None = None
         self.service = TasksService(path, clock, self._mint)
         self.address = ""
         self._server = grpc.aio.server()
 
     def _mint(self, service_account: str, audience: str) -> str:
+        if self.mint_error:
+            raise self.mint_error
         self.minted.append((service_account, audience))
         return f"token-{len(self.minted)}"
 
@@ -51,17 +54,31 @@ class Cloud:
         """Create a queue; ``settings`` are those of ``tasks_v2.Queue``."""
         return await self.client.create_queue(parent=LOCATION, queue={"name": name, **settings})
 
+    async def task(
+        self, url: str, task_id: str = "", queue: str = QUEUE, **settings: object
+    ) -> tasks_v2.Task:
+        """Create a task; ``settings`` are those of ``tasks_v2.HttpRequest``."""
+        name = f"{queue}/tasks/{task_id}" if task_id else ""
+        return await self.client.create_task(
+            parent=queue, task={"name": name, "http_request": {"url": url, **settings}}
+        )
+
     async def settle(self) -> None:
-        """Let time pass until no task is left."""
-        while True:
+        """Move the clock from one due task to the next until none is left."""
+        assert await self.service.idle(5.0)
+        while due := self.service.next_due():
+            self.advance_to(due.timestamp())
             assert await self.service.idle(5.0)
-            due = self.service.next_due()
-            if due is None:
-                return
-            self.clock.advance(max(0.0, due.timestamp() - self.clock.time()) + 0.001)
+
+    def advance_to(self, moment: float) -> None:
+        """Move the clock to ``moment``, if that is still ahead."""
+        self.clock.advance(max(0.0, moment - self.clock.time()))
 
     def stats(self, name: str = QUEUE) -> dict[str, int | bool]:
         return self.service.queue_stats()[name]
+
+
+StartCloud = Callable[[Path | None, Clock], Awaitable[Cloud]]
 
 
 @pytest.fixture
@@ -73,8 +90,8 @@ async def handler() -> AsyncIterator[Handler]:
 
 
 @pytest.fixture
-async def cloud_at() -> AsyncIterator[Callable[[Path | None, Clock], object]]:
-    """Start a service on a file; what is still running at the end of the test is stopped."""
+async def start_cloud() -> AsyncIterator[StartCloud]:
+    """Start a service on a file; it is stopped at the end of the test."""
     async with AsyncExitStack() as stack:
 
         async def start(path: Path | None, clock: Clock) -> Cloud:
@@ -87,5 +104,5 @@ async def cloud_at() -> AsyncIterator[Callable[[Path | None, Clock], object]]:
 
 
 @pytest.fixture
-async def cloud(cloud_at: Callable[[Path | None, Clock], object]) -> Cloud:
-    return await cloud_at(None, Clock())
+async def cloud(start_cloud: StartCloud) -> Cloud:
+    return await start_cloud(None, Clock())
