@@ -1,0 +1,46 @@
+# Everything runs in .venv, which is made when it is missing and brought up to date when a requirements file changes.
+# PYTHON=/path/to/python3 chooses the interpreter; ARGS="-k name" goes to pytest.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench-returns clean
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+USABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+run: $(INSTALLED) ## The whole system on http://127.0.0.1:8080 (PORT=, DATA_DIR=, SEED=none, LOG=1)
+	@exec $(BIN)/python -m infra.local
+
+test: $(INSTALLED) ## All tests
+	@$(BIN)/python -m pytest --ignore=tests/benchmarks $(ARGS)
+
+lint: $(INSTALLED) ## Style, types and the rules of who may import whom
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@! grep -q '^\[tool\.importlinter' pyproject.toml || $(BIN)/lint-imports
+
+bench-returns: $(INSTALLED) ## Returns sync, measured: speed, cost, and the per-document way beside it
+	@$(BIN)/python -m tests.benchmarks.returns $(ARGS)
+
+clean: ## Remove .venv, caches and the local cloud's data
+	@rm -rf .venv .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp comes last: an installation that was interrupted is begun again.
+$(INSTALLED): requirements.txt requirements-dev.txt
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+		for python in "$(PYTHON)" python3 python3.13 python3.12 python3.11; do \
+			if [ -n "$$python" ] && "$$python" -c '$(USABLE)' 2>/dev/null; then \
+				echo "Making .venv with $$("$$python" --version)"; exec "$$python" -m venv --clear .venv; \
+			fi; \
+			if [ -n "$$python" ] && [ "$$python" = "$(PYTHON)" ]; then break; fi; \
+		done; \
+		echo "Python 3.11, 3.12 or 3.13 (with venv) is needed and was not found." >&2; \
+		echo "Install one, or say where it is: make run PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Installing what requirements-dev.txt pins"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,229 @@
+"""The stand-ins of the local cloud, put together and running in this process."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import grpc
+from aiohttp import web
+
+from infra.local.algolia.service import AlgoliaService
+from infra.local.clock import Clock
+from infra.local.environment import (
+    ALGOLIA_APP_ID,
+    FUNCTIONS_SERVICE_ACCOUNT,
+    PROJECT,
+    Addresses,
+    client_environment,
+)
+from infra.local.firestore.service import FirestoreService
+from infra.local.http_server import HOST, address_of, local_socket, served
+from infra.local.identity import Issuer, PlatformIdentity
+from infra.local.keys import Keys
+from infra.local.metadata import MetadataServer
+from infra.local.provision import composite_indexes, exemptions, provision
+from infra.local.scheduler.service import SchedulerService
+from infra.local.tasks.service import TasksService
+from infra.topology import Topology
+
+# Firestore's largest request is 10 MiB; a batch of documents may come back larger.
+_GRPC_OPTIONS = (
+    ("grpc.max_receive_message_length", 16 << 20),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.so_reuseport", 0),
+)
+_GRPC_GRACE_SECONDS = 0.2
+_TTL_SWEEP_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """The running stand-ins.
+
+    Attributes:
+        firestore: None when an emulator that was there already takes its place.
+        environment: the variables through which functions and clients reach all of it.
+    """
+
+    topology: Topology
+    clock: Clock
+    users: Issuer
+    platform: Issuer
+    firestore: FirestoreService | None
+    tasks: TasksService
+    scheduler: SchedulerService
+    algolia: AlgoliaService
+    addresses: Addresses
+    environment: Mapping[str, str]
+
+    async def start_deliveries(self) -> None:
+        """Let Cloud Tasks and Cloud Scheduler call functions from now on."""
+        await self.tasks.start()
+        await self.scheduler.start()
+
+    async def stop_deliveries(self) -> None:
+        """Abandon what is under way; it happens again after the next start."""
+        await self.scheduler.stop()
+        await self.tasks.stop()
+
+    def set_algolia_faults(self, settings: Mapping[str, Any]) -> None:
+        """Algolia's faults, and below ``limits`` what its plan allows; ``{}`` is no faults and the usual limits.
+
+        Raises:
+            ValueError: an unknown key, or a value out of range.
+        """
+        limits = settings.get("limits", {})
+        if not isinstance(limits, Mapping):
+            raise ValueError(f"limits must be an object, not {limits!r}")
+        self.algolia.faults = {key: value for key, value in settings.items() if key != "limits"}
+        self.algolia.limits = dict(limits)
+
+    def set_firestore_faults(self, settings: Mapping[str, Any]) -> None:
+        """Firestore's faults; ``{}`` is none.
+
+        Raises:
+            ValueError: an unknown key, a value out of range, or the Firestore is not ours.
+        """
+        if self.firestore is not None:
+            self.firestore.faults = settings
+        elif settings:
+            raise ValueError(
+                "FIRESTORE_EMULATOR_HOST was set: the faults of that emulator cannot be set here"
+            )
+
+    async def idle(self, within: float) -> bool:
+        """Wait until no task is due or running and no job is being delivered; whether that came ``within`` seconds."""
+        end = time.monotonic() + within
+        while await self.scheduler.idle(end - time.monotonic()):
+            if not await self.tasks.idle(end - time.monotonic()):
+                return False
+            if await self.scheduler.idle(0):  # no job has begun while the tasks ended
+                return True
+        return False
+
+    def next_due(self) -> datetime | None:
+        """When the next task or job is due."""
+        due = [at for at in (self.tasks.next_due(), self.scheduler.next_due()) if at is not None]
+        return min(due, default=None)
+
+    def stats(self) -> dict[str, Any]:
+        """What the services counted since they started, or since the last reset."""
+        counted: dict[str, Any] = {"algolia": self.algolia.stats}
+        if self.firestore is not None:
+            stats = self.firestore.stats
+            billed = {"reads": stats.reads, "writes": stats.writes, "deletes": stats.deletes}
+            counted["firestore"] = {**billed, "rpcs": dict(stats.rpcs)}
+        return counted
+
+    def reset_stats(self) -> None:
+        """Begin to count anew."""
+        self.algolia.reset_stats()
+        if self.firestore is not None:
+            self.firestore.reset_stats()
+
+
+@asynccontextmanager
+async def local_cloud(
+    topology: Topology,
+    directory: Path | None,
+    clock: Clock,
+    keys: Keys,
+    base_url: str,
+    other_firestore: str = "",
+) -> AsyncIterator[Cloud]:
+    """Run the stand-ins; nothing is delivered before ``start_deliveries``.
+
+    Args:
+        directory: keeps everything; None keeps it in memory.
+        base_url: where the functions and the issuers' documents will be served, without a trailing slash.
+        other_firestore: the ``host:port`` of an emulator to use instead of our own Firestore.
+    """
+    users = Issuer(f"{base_url}/_local/identity", keys.users, clock)
+    platform = Issuer(f"{base_url}/_local/platform", keys.platform, clock)
+    identity = PlatformIdentity(platform, clock)
+    metadata = MetadataServer(PROJECT, FUNCTIONS_SERVICE_ACCOUNT, identity)
+    async with AsyncExitStack() as stack:
+        firestore = None if other_firestore else _firestore(topology, directory, clock)
+        if firestore is not None:
+            stack.callback(firestore.close)
+            await stack.enter_async_context(_sweeping(firestore, clock))
+        algolia = AlgoliaService(
+            _file(directory, "algolia"), clock, ALGOLIA_APP_ID, keys.algolia_admin, keys.algolia_search
+        )
+        stack.push_async_callback(algolia.close)
+        tasks = TasksService(_file(directory, "tasks"), clock, identity.mint)
+        stack.push_async_callback(tasks.stop)
+        scheduler = SchedulerService(_file(directory, "scheduler"), clock, identity.mint)
+        stack.push_async_callback(scheduler.stop)
+        provision(topology, tasks, scheduler, base_url)
+        handlers = [service.handler() for service in (firestore, tasks, scheduler) if service is not None]
+        grpc_address = await stack.enter_async_context(_grpc_server(handlers))
+        addresses = Addresses(
+            grpc=grpc_address,
+            algolia=await _serve(stack, algolia.app()),
+            metadata=await _serve(stack, metadata.app()),
+            firestore=other_firestore or grpc_address,
+        )
+        environment = client_environment(base_url, addresses, keys, users, platform)
+        yield Cloud(
+            topology, clock, users, platform, firestore, tasks, scheduler, algolia, addresses, environment
+        )
+
+
+def _file(directory: Path | None, service: str) -> Path | None:
+    return directory and directory / f"{service}.sqlite"
+
+
+def _firestore(topology: Topology, directory: Path | None, clock: Clock) -> FirestoreService:
+    return FirestoreService(
+        _file(directory, "firestore"),
+        clock,
+        composites=composite_indexes(topology),
+        exemptions=exemptions(topology),
+        ttl=topology.firestore.ttl,
+    )
+
+
+async def _serve(stack: AsyncExitStack, app: web.Application) -> str:
+    """Serve ``app`` on a free port until the stack unwinds; return its address."""
+    listener = local_socket()
+    await stack.enter_async_context(served(app, listener))
+    return address_of(listener)
+
+
+@asynccontextmanager
+async def _grpc_server(handlers: Sequence[grpc.GenericRpcHandler]) -> AsyncIterator[str]:
+    server = grpc.aio.server(options=_GRPC_OPTIONS)
+    server.add_generic_rpc_handlers(handlers)
+    port = server.add_insecure_port(f"{HOST}:0")
+    await server.start()
+    try:
+        yield f"{HOST}:{port}"
+    finally:
+        await server.stop(_GRPC_GRACE_SECONDS)
+
+
+@asynccontextmanager
+async def _sweeping(firestore: FirestoreService, clock: Clock) -> AsyncIterator[None]:
+    """Delete what has outlived its TTL now and then, and whenever the clock is moved."""
+    moved = asyncio.Event()
+    clock.on_advance(moved.set)
+
+    async def sweep() -> None:
+        while True:
+            await firestore.sweep_expired()
+            moved.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(moved.wait(), _TTL_SWEEP_SECONDS)
+
+    sweeper = asyncio.create_task(sweep())
+    try:
+        yield
+    finally:
+        sweeper.cancel()
+        await asyncio.wait({sweeper})

@@ -1,0 +1,83 @@
+"""The local cloud's own secrets: made on the first start, kept in the data directory."""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+_RSA_BITS = 2048
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Attributes:
+    users: signs the tokens of people and partner systems.
+    platform: signs the tokens with which Cloud Tasks and Cloud Scheduler call functions.
+    algolia_admin, algolia_search: API keys, 32 hexadecimal digits as Algolia's are.
+    """
+
+    users: rsa.RSAPrivateKey
+    platform: rsa.RSAPrivateKey
+    algolia_admin: str
+    algolia_search: str
+
+    @classmethod
+    def generate(cls) -> Self:
+        """New keys."""
+        return cls(
+            users=rsa.generate_private_key(65537, _RSA_BITS),
+            platform=rsa.generate_private_key(65537, _RSA_BITS),
+            algolia_admin=secrets.token_hex(16),
+            algolia_search=secrets.token_hex(16),
+        )
+
+    @classmethod
+    def kept_in(cls, path: Path) -> Self:
+        """The keys in ``path``, made now if the file does not exist. Only its owner can read the file."""
+        if not path.exists():
+            keys = cls.generate()
+            write_private(path, keys._to_json())
+            return keys
+        kept = json.loads(path.read_text(encoding="ascii"))
+        return cls(
+            users=_private_key(kept["users"]),
+            platform=_private_key(kept["platform"]),
+            algolia_admin=kept["algolia_admin"],
+            algolia_search=kept["algolia_search"],
+        )
+
+    def _to_json(self) -> str:
+        kept = {
+            "users": _pem(self.users),
+            "platform": _pem(self.platform),
+            "algolia_admin": self.algolia_admin,
+            "algolia_search": self.algolia_search,
+        }
+        return json.dumps(kept, indent=1)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace ``path`` in one step by a file that only its owner can read; a crash leaves the old or the new."""
+    draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def _pem(key: rsa.RSAPrivateKey) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode("ascii")
+
+
+def _private_key(pem: str) -> rsa.RSAPrivateKey:
+    key = serialization.load_pem_private_key(pem.encode("ascii"), password=None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise TypeError(f"an RSA key is needed, not {type(key).__name__}")
+    return key

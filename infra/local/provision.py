@@ -1,0 +1,59 @@
+"""Create in the stand-ins what ``terraform apply`` creates on Google Cloud, from the same topology."""
+
+from infra.local.environment import PROJECT, REGION, SCHEDULER_SERVICE_ACCOUNT
+from infra.local.firestore.indexes import CompositeIndex, Exemption, Mode
+from infra.local.scheduler.jobs import JobConfig
+from infra.local.scheduler.service import SchedulerService
+from infra.local.tasks.queues import QueueConfig
+from infra.local.tasks.service import TasksService
+from infra.topology import Queue, Schedule, Topology, seconds
+
+
+def provision(topology: Topology, tasks: TasksService, scheduler: SchedulerService, base_url: str) -> None:
+    """Create the queues and jobs, or bring existing ones up to date."""
+    for name, queue in topology.queues.items():
+        tasks.ensure_queue(PROJECT, REGION, name, _queue(queue))
+    for name, schedule in topology.schedules.items():
+        scheduler.ensure_job(PROJECT, REGION, name, _job(schedule, f"{base_url}/{schedule.target}"))
+
+
+def composite_indexes(topology: Topology) -> list[CompositeIndex]:
+    """Firestore's composite indexes."""
+    return [
+        CompositeIndex(index.collection, [_field(field) for field in index.fields])
+        for index in topology.firestore.indexes
+    ]
+
+
+def exemptions(topology: Topology) -> list[Exemption]:
+    """The fields that Firestore keeps out of its automatic indexes."""
+    return [Exemption(each.collection, each.field) for each in topology.firestore.exemptions]
+
+
+def _field(text: str) -> tuple[str, Mode]:
+    path, direction = text.split()
+    return path, "ASCENDING" if direction == "ASC" else "DESCENDING"
+
+
+def _queue(queue: Queue) -> QueueConfig:
+    return QueueConfig(
+        max_dispatches_per_second=queue.max_dispatches_per_second,
+        max_concurrent_dispatches=queue.max_concurrent_dispatches,
+        max_attempts=queue.max_attempts,
+        max_retry_duration=seconds(queue.max_retry_duration),
+        min_backoff=seconds(queue.min_backoff),
+        max_backoff=seconds(queue.max_backoff),
+        max_doublings=queue.max_doublings,
+    )
+
+
+def _job(schedule: Schedule, uri: str) -> JobConfig:
+    return JobConfig(
+        schedule=schedule.cron,
+        uri=uri,
+        time_zone=schedule.time_zone,
+        service_account_email=SCHEDULER_SERVICE_ACCOUNT,
+        audience=uri,
+        attempt_deadline=seconds(schedule.deadline),
+        retry_count=schedule.retry_count,
+    )
