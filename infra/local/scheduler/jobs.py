@@ -27,7 +27,6 @@ _LOCATION = r"projects/[A-Za-z0-9.:-]+/locations/[A-Za-z0-9-]+"
 _LOCATION_NAME = re.compile(_LOCATION)
 _JOB_NAME = re.compile(rf"{_LOCATION}/jobs/[A-Za-z0-9_-]{{1,500}}")
 _MUTABLE = ("description", "http_target", "schedule", "time_zone", "retry_config", "attempt_deadline")
-_OUTPUT_ONLY = ("name", "state", "status", "user_update_time", "schedule_time", "last_attempt_time")
 _MAX_DESCRIPTION = 500
 _MAX_JOB_BYTES = 1 << 20
 _MAX_RETRY_COUNT = 5
@@ -117,10 +116,10 @@ def updated(stored: Any, requested: Any, mask: Iterable[str]) -> Any:
     job = Job()
     job.CopyFrom(stored)
     for path in list(mask) or [descriptor.name for descriptor, _ in requested.ListFields()]:
-        if path.split(".")[0] in _MUTABLE:
-            _copy(path, requested, job)
-        elif path.split(".")[0] not in _OUTPUT_ONLY:
+        if not FieldMask(paths=[path]).IsValidForDescriptor(Job.DESCRIPTOR):
             raise invalid(f"update_mask: a job has no field {path!r}")
+        if path.split(".")[0] in _MUTABLE:  # output-only fields are ignored, as documented
+            _copy(path, requested, job)
     return _completed(job)
 
 
@@ -171,10 +170,7 @@ def retry_policy(job: Any) -> RetryPolicy:
 
 
 def _copy(path: str, source: Any, target: Any) -> None:
-    try:
-        FieldMask(paths=[path]).MergeMessage(source, target, replace_message_field=True)
-    except ValueError as error:
-        raise invalid(f"update_mask: {error}") from None
+    FieldMask(paths=[path]).MergeMessage(source, target, replace_message_field=True)
 
 
 def _check_target_kind(job: Any, *, needed: bool = True) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from google.rpc.code_pb2 import Code
 
+from infra.local.alarm import Alarm
 from infra.local.clock import Clock
 from infra.local.delivery import Delivery, Outcome, unanswered
 from infra.local.http_target import Sender, TokenMinter, headers_of, method_of
@@ -62,13 +63,13 @@ class Runner:
         self._deliver = deliver
         self._mint_token = mint_token
         self._on_progress = on_progress
-        self._wake = asyncio.Event()
+        self._alarm = Alarm()
         self._loop_task: asyncio.Task[None] | None = None
         self._deliveries: set[asyncio.Task[Any]] = set()
 
     def start(self) -> None:
         """Begin to fire jobs."""
-        self._loop_task = asyncio.create_task(self._run(), name="scheduler")
+        self._loop_task = asyncio.create_task(self._alarm.run(self._fire_due))
 
     async def stop(self) -> None:
         """Abandon executions; they happen again after the next start."""
@@ -79,7 +80,7 @@ class Runner:
 
     def wake(self) -> None:
         """Look again for due jobs: the clock or a job has changed."""
-        self._wake.set()
+        self._alarm.ring()
         self._on_progress()
 
     def schedule(self, record: JobRecord) -> None:
@@ -113,19 +114,8 @@ class Runner:
         """Deliver a job now, even while it runs or is paused (RunJob). A failure is not retried."""
         return self._spawn(self._forced_run(record, self._clock.time()))
 
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            self._wake.clear()
-            self._fire_due()
-            due = self.next_due()
-            wait = None if due is None else max(0.0, due - self._clock.time())
-            timer = None if wait is None else loop.call_later(wait, self._wake.set)
-            await self._wake.wait()
-            if timer:
-                timer.cancel()
-
-    def _fire_due(self) -> None:
+    def _fire_due(self) -> float | None:
+        """Start the jobs whose time has come; returns the seconds until the next one, None without one."""
         now = self._clock.time()
         for record in self.jobs.values():
             job = record.job
@@ -135,6 +125,8 @@ class Runner:
                     record.occurrence = seconds_of(job.schedule_time)
                 record.running = True
                 self._spawn(self._scheduled_run(record, now))
+        due = self.next_due()
+        return None if due is None else due - now
 
     async def _scheduled_run(self, record: JobRecord, now: float) -> None:
         outcome = await self._send(record, record.occurrence, now)

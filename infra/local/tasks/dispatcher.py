@@ -8,6 +8,7 @@ from typing import Any
 
 from google.rpc.code_pb2 import Code
 
+from infra.local.alarm import Alarm
 from infra.local.clock import Clock
 from infra.local.delivery import Delivery, Outcome, answered, unanswered
 from infra.local.http_target import TokenMinter
@@ -49,7 +50,7 @@ class Environment:
         store: the tasks; the only truth about them.
         deliver: sends one HTTP request.
         fault_plan: the faults that are set at the moment.
-        on_progress: called whenever a task was dispatched or ended, or a delivery finished.
+        on_progress: called whenever a queue looked for due tasks, or a delivery finished.
     """
 
     store: TaskStore
@@ -69,7 +70,7 @@ class Dispatcher:
         self._bucket = TokenBucket.full(queue.rate_limits.max_dispatches_per_second, environment.clock.time())
         self._throttled = 0
         self._held_until = 0.0
-        self._wake = asyncio.Event()
+        self._alarm = Alarm()
         self._loop_task: asyncio.Task[None] | None = None
         self._regular: set[asyncio.Task[None]] = set()
         self._extra: set[asyncio.Task[None]] = set()  # forced runs and duplicates: outside the queue's limits
@@ -92,7 +93,7 @@ class Dispatcher:
 
     def start(self) -> None:
         """Begin to dispatch."""
-        self._loop_task = asyncio.create_task(self._run(), name=f"dispatch {short(self._queue.name)}")
+        self._loop_task = asyncio.create_task(self._alarm.run(self._dispatch_due))
 
     def stop(self) -> list[asyncio.Task[None]]:
         """Abandon everything; returns what was under way, to be awaited.
@@ -115,7 +116,7 @@ class Dispatcher:
 
     def wake(self) -> None:
         """Look again for due tasks: the clock, the queue or its tasks have changed."""
-        self._wake.set()
+        self._alarm.ring()
 
     def next_due(self) -> float | None:
         """When the next waiting task may be dispatched, in seconds since the epoch.
@@ -140,16 +141,6 @@ class Dispatcher:
         faults = self._faults(record, record.task.dispatch_count)
         self._spawn(self._extra, self._attempt(record, faults, retry_from=now))
 
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            self._wake.clear()
-            wait = self._dispatch_due()
-            timer = None if wait is None else loop.call_later(wait, self._wake.set)
-            await self._wake.wait()
-            if timer:
-                timer.cancel()
-
     def _dispatch_due(self) -> float | None:
         """Dispatch what may be dispatched; returns seconds until there may be more, None: see ``wake``."""
         now = self._env.clock.time()
@@ -158,10 +149,11 @@ class Dispatcher:
             allowed = min(free, self._bucket.available(now))
             if allowed > 0:
                 free -= self._dispatch(now, allowed)
+        self._env.on_progress()
         due = self.next_due()
         if due is None or free <= 0:
             return None
-        return max(0.0, max(due, self._bucket.next_token_at()) - now)
+        return max(due, self._bucket.next_token_at()) - now
 
     def _dispatch(self, now: float, allowed: int) -> int:
         """Start up to ``allowed`` deliveries; returns how many."""
