@@ -33,7 +33,7 @@ def _hit(hit: Mapping[str, Any]) -> str:
     customer = hit["customer"]
     who = f"{customer['name']}, {customer['city']}"
     amount = f"{hit['refund_amount']} {hit['currency']}"
-    return f"{hit['return_id']}  {hit['status']:<10}  {amount:>13}  {who:<28}  {items}"
+    return f"{hit['objectID']}  {hit['status']:<10}  {amount:>13}  {who:<28}  {items}"
 
 
 def commands(base_url: str) -> str:
