@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from google.cloud.firestore import SERVER_TIMESTAMP
+from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.returns.queues import BatchTask
 from functions.returns.runs import BATCHES, CONFLICTS, SyncRuns
@@ -74,9 +75,9 @@ class Batch:
         """What earlier runs pushed of the stretch that this batch covers; a return's latest push counts."""
         overlapping = (
             self._db.collection(BATCHES)
-            .where("walk", "==", self._task.walk)
-            .where("last", ">=", self._first())
-            .where("first", "<=", self._task.upto.at)
+            .where(filter=FieldFilter("walk", "==", self._task.walk))
+            .where(filter=FieldFilter("last", ">=", self._first()))
+            .where(filter=FieldFilter("first", "<=", self._task.upto.at))
             .order_by("last")
             .order_by("first")
             .select(["manifest", "pushed_at"])

@@ -75,7 +75,6 @@ class Put:
     def fields(self, now: datetime, account: str | None) -> dict[str, Any]:
         return {
             **self.content.model_dump(mode="python"),
-            "items": [item.model_dump() for item in self.content.items],
             "content_hash": content_hash(self.content),
             "deleted": False,
             "expire_at": None,

@@ -95,7 +95,7 @@ class Return(_Part):
     order_id: Label
     status: Status
     reason: Label
-    items: tuple[Item, ...] = Field(min_length=1, max_length=200, strict=False)
+    items: list[Item] = Field(min_length=1, max_length=200)
     currency: Currency
     refund_amount: Amount
     customer: Customer

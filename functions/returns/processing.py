@@ -55,7 +55,7 @@ class Processor:
             _log.info("sync.superseded", extra={"run_id": task.run_id, "batch": task.number})
 
     async def _process(self, task: BatchTask, batch: Batch) -> None:
-        decisions = await self._decide(task, batch)
+        decisions, elsewhere = await self._decide(task, batch)
         # A historic run is there to mend the index, so it believes no manifest.
         pushed: Manifest = {} if task.window.is_historic else await batch.pushed_before()
         fresh = [d for d in decisions if pushed.get(d.return_id) != d.fingerprint]
@@ -66,17 +66,23 @@ class Processor:
         for reject in rejected:
             await self._bury(task, reject)
         counts = count(decisions, fresh, rejected)
-        await batch.settle({d.return_id: d.fingerprint for d in decisions}, counts)
+        await batch.settle({d.return_id: d.fingerprint for d in decisions + elsewhere}, counts)
         _log.info("batch.pushed", extra={"run_id": task.run_id, "batch": task.number, **counts})
 
-    async def _decide(self, task: BatchTask, batch: Batch) -> list[Decision]:
-        decisions = []
+    async def _decide(self, task: BatchTask, batch: Batch) -> tuple[list[Decision], list[Decision]]:
+        """What becomes of each return of the batch, and of those that another batch of the run pushes.
+
+        The latter have changed as well as fallen due. They are noted in this batch's manifest too, or the next run
+        that finds them due only would push them a second time.
+        """
+        decisions: list[Decision] = []
+        elsewhere: list[Decision] = []
         async for snapshot in batch.returns().stream():
             stored = snapshot.to_dict() or {}
-            if task.walk == "next_status_at" and changed_within(task.window, stored):
-                continue
-            decisions.append(decide(snapshot.id, stored, task.window.as_of, self.max_record_bytes))
-        return decisions
+            decision = decide(snapshot.id, stored, task.window.as_of, self.max_record_bytes)
+            twice = task.walk == "next_status_at" and changed_within(task.window, stored)
+            (elsewhere if twice else decisions).append(decision)
+        return decisions, elsewhere
 
     async def _push(self, batch: Batch, changes: Sequence[Change]) -> list[Reject]:
         """Write changes to the index; what it will not take is found by halving and returned."""

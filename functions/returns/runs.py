@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition, NotFound
+from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.returns.queues import SyncRecord
 from functions.returns.walk import Window
@@ -99,7 +100,7 @@ class SyncRuns:
         """The newest record of the job, or ``None`` before the first run."""
         query = (
             self._db.collection(STATE)
-            .where("job_type", "==", JOB_TYPE)
+            .where(filter=FieldFilter("job_type", "==", JOB_TYPE))
             .order_by("created_at", direction="DESCENDING")
             .limit(1)
         )
@@ -268,7 +269,9 @@ class SyncRuns:
     async def _counts(self, run_id: str) -> dict[str, int]:
         """What the run's batches did, added up: one read a batch."""
         total: Counter[str] = Counter()
-        batches = self._db.collection(BATCHES).where("run_id", "==", run_id).select(["counts"])
+        batches = (
+            self._db.collection(BATCHES).where(filter=FieldFilter("run_id", "==", run_id)).select(["counts"])
+        )
         async for snapshot in batches.stream():
             total.update(snapshot.get("counts"))
         return dict(total)

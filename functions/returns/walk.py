@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from google.cloud.firestore_v1.base_query import FieldFilter
 from pydantic import BaseModel, ConfigDict
 
 from functions.returns.ingestion import COLLECTION
@@ -49,7 +50,8 @@ class Window(BaseModel):
 def window_query(db: "AsyncClient", walk: Walk, window: Window) -> "AsyncQuery":
     """The returns of a window in the order of a walk."""
     query = db.collection(COLLECTION).order_by(walk).order_by("__name__")
-    return query.where(walk, ">=", window.first).where(walk, "<=", window.end)
+    since, until = FieldFilter(walk, ">=", window.first), FieldFilter(walk, "<=", window.end)
+    return query.where(filter=since).where(filter=until)
 
 
 def cursor(db: "AsyncClient", walk: Walk, position: Position) -> dict[str, Any]:

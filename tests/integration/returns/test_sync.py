@@ -1,0 +1,193 @@
+"""The sync from cron to index, a scenario each."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from functions.returns import planner
+from functions.returns.ingestion import COLLECTION, Put, Removal
+from functions.returns.model import Return
+from functions.returns.runs import JOB_TYPE, LEASE, STATE, NewRun
+from tests.integration.returns.world import World
+from tests.unit.returns.examples import AT, content
+
+
+def put(return_id: str, seconds: int = 0, **changes: Any) -> Put:
+    at = (AT + timedelta(seconds=seconds)).isoformat()
+    return Put(Return.model_validate(content(return_id=return_id, external_updated_at=at, **changes)))
+
+
+async def run(world: World, rounds: int = 4) -> None:
+    """One cron and all that follows from it."""
+    await world.cron()
+    for _ in range(rounds):
+        await world.run_all()
+
+
+async def state(world: World) -> dict[str, Any]:
+    return (await world.db.collection(STATE).document(JOB_TYPE).get()).to_dict() or {}
+
+
+async def test_what_came_in_is_found_after_a_run(world: World) -> None:
+    await world.ingest(put("R-1"), put("R-2", reason="broken"))
+    await run(world)
+    assert world.index.records == await world.projection(world.clock.now())
+    assert set(world.index.records) == {"R-1", "R-2"}
+    assert (await state(world))["status"] == 0
+
+
+async def test_a_change_costs_one_operation_however_many_windows_it_lies_in(world: World) -> None:
+    await world.ingest(*(put(f"R-{n}") for n in range(5)))
+    for _ in range(4):
+        await run(world)
+        world.clock.advance(900)
+    assert world.index.operations == 5
+    await world.ingest(put("R-3", 1, reason="broken"))
+    for _ in range(4):
+        await run(world)
+        world.clock.advance(900)
+    assert world.index.operations == 6
+
+
+async def test_cancelled_and_removed_returns_leave_the_index(world: World) -> None:
+    await world.ingest(put("R-1"), put("R-2"), put("R-3"))
+    await run(world)
+    await world.ingest(put("R-1", 1, status="cancelled"), Removal("R-2", AT + timedelta(seconds=1), "acme"))
+    world.clock.advance(900)
+    await run(world)
+    assert set(world.index.records) == {"R-3"}
+
+
+async def test_a_status_that_time_alone_changes_reaches_the_index_once(world: World) -> None:
+    due = world.clock.now() + timedelta(hours=5)
+    await world.ingest(put("R-1", status="approved", next_status="rejected", next_status_at=due.isoformat()))
+    await run(world)
+    assert world.index.records["R-1"]["status"] == "approved"
+    world.clock.advance(5 * 3600 + 60)
+    for _ in range(4):
+        await run(world)
+        world.clock.advance(900)
+    assert world.index.records["R-1"]["status"] == "rejected"
+    assert world.index.operations == 2
+
+
+async def test_a_return_that_is_both_changed_and_due_is_pushed_once(world: World) -> None:
+    await run(world)
+    due = world.clock.now() + timedelta(minutes=5)
+    await world.ingest(put("R-1", status="approved", next_status="rejected", next_status_at=due.isoformat()))
+    world.clock.advance(900)
+    await run(world)
+    assert world.index.records["R-1"]["status"] == "rejected"
+    assert world.index.operations == 1
+
+
+async def test_of_two_crons_at_once_one_starts_a_run(world: World) -> None:
+    await world.ingest(put("R-1"))
+    await world.cron()
+    await world.cron()
+    first, second = world.works
+    while first in world.works or second in world.works:
+        for work in (first, second):
+            if work in world.works:
+                await world.step(work)
+    assert len(world.queues.waiting) == 1
+
+
+async def test_a_cron_leaves_a_live_run_alone_and_takes_over_a_dead_one(world: World) -> None:
+    await world.ingest(put("R-1"))
+    await world.cron()
+    while world.works:
+        await world.step(world.works[0])
+    lost = world.queues.waiting.pop()
+    await world.cron()
+    await world.run_all()
+    assert world.queues.waiting == []
+    world.clock.advance(LEASE.total_seconds() + 1)
+    await run(world)
+    assert set(world.index.records) == {"R-1"}
+    await world.deliver(lost)
+    await world.run_all()
+    assert (await state(world))["status"] == 0
+
+
+async def test_a_record_written_by_hand_is_where_the_sync_goes_on(world: World) -> None:
+    await world.ingest(put("OLD"))
+    world.clock.advance(7200)
+    by_hand = {
+        "job_type": JOB_TYPE,
+        "status": 0,
+        "start_date": None,
+        "end_date": world.clock.now(),
+        "created_at": world.clock.now(),
+    }
+    await world.db.collection(STATE).document("by-hand").set(by_hand)
+    world.clock.advance(60)
+    await world.ingest(put("NEW"))
+    await run(world)
+    assert set(world.index.records) == {"NEW"}
+    after = (await world.db.collection(STATE).document("by-hand").get()).to_dict() or {}
+    assert after["status"] == 0
+    assert after["start_date"] == by_hand["end_date"] - timedelta(minutes=30)
+
+
+async def test_a_poison_record_is_dead_lettered_once_and_stops_nobody(world: World) -> None:
+    await world.ingest(put("R-1"), put("R-2"), put("R-3"))
+    await world.db.collection(COLLECTION).document("R-2").update({"items": "gone", "customer": 7})
+    for _ in range(3):
+        await run(world)
+        world.clock.advance(900)
+    assert set(world.index.records) == {"R-1", "R-3"}
+    (letter,) = await world.dead_letters()
+    assert letter["payload"]["return_id"] == "R-2"
+    assert "items" in letter["error"]
+    assert (await state(world))["status"] == 0
+
+
+async def test_a_record_that_the_index_refuses_is_found_and_the_others_go_through(world: World) -> None:
+    await world.ingest(*(put(f"R-{n}") for n in range(40)))
+    world.index.refuses = {"R-7", "R-31"}
+    for _ in range(2):
+        await run(world)
+        world.clock.advance(900)
+    assert set(world.index.records) == {f"R-{n}" for n in range(40)} - {"R-7", "R-31"}
+    assert {letter["payload"]["return_id"] for letter in await world.dead_letters()} == {"R-7", "R-31"}
+
+
+async def test_a_historic_run_mends_the_index_and_leaves_the_watermark(world: World) -> None:
+    await world.ingest(put("R-1"), put("R-2"))
+    await run(world)
+    world.clock.advance(7200)
+    await run(world)
+    before = await state(world)
+    world.index.records.clear()
+    now = world.clock.now()
+    await world.cron(NewRun(now - timedelta(days=1), now, is_historic=True))
+    for _ in range(4):
+        await world.run_all()
+    assert set(world.index.records) == {"R-1", "R-2"}
+    after = await state(world)
+    assert (after["status"], after["start_date"], after["end_date"]) == (
+        0,
+        before["start_date"],
+        before["end_date"],
+    )
+
+
+async def test_a_large_window_is_walked_in_pages_and_batches(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planner, "BATCH_SIZE", 10)
+    monkeypatch.setattr(planner, "BATCHES_PER_PAGE", 3)
+    for start in range(0, 95, 19):
+        await world.ingest(*(put(f"R-{n}") for n in range(start, start + 19)))
+    await run(world, rounds=8)
+    assert len(world.index.records) == 95
+    assert world.index.requests == 10
+    assert (await state(world))["status"] == 0
+
+
+async def test_an_empty_window_ends_at_once(world: World) -> None:
+    await run(world)
+    assert (await state(world))["status"] == 0
+    assert world.index.requests == 0
