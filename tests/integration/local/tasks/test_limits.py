@@ -123,3 +123,13 @@ async def test_the_counters_tell_what_happened(cloud: Cloud, handler: Handler) -
         "dropped": 1,
         "deduplicated": 0,
     }
+
+
+async def test_idle_notices_that_the_last_due_task_was_deleted(cloud: Cloud, handler: Handler) -> None:
+    await cloud.queue(rate_limits={"max_dispatches_per_second": 0.01})
+    names = {(await cloud.task(handler.url)).name for _ in range(11)}
+    await handler.arrived(10)
+    waiting = asyncio.create_task(cloud.service.idle(5))
+    (left,) = names - {f"{QUEUE}/tasks/{received.task}" for received in handler.received}
+    await cloud.client.delete_task(name=left)
+    assert await waiting

@@ -39,8 +39,14 @@ def test_unix_cron_is_taken(schedule: str) -> None:
         "0 0 L * *",
         "0 0 ? * *",
         "0 0 * * 1#1",
-    ]
-    + ["r * * * *", "h * * * *", "0 0 30 2 *", "jan * * * *", "* * * sun *", "1, * * * *", "every 5 minutes"],
+        "r * * * *",
+        "h * * * *",
+        "0 0 30 2 *",
+        "jan * * * *",
+        "* * * sun *",
+        "1, * * * *",
+        "every 5 minutes",
+    ],
 )
 def test_anything_else_is_refused(schedule: str) -> None:
     with pytest.raises(Refusal):
