@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import sys
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,14 +23,31 @@ _REDACTED = "[redacted]"
 
 
 def redact(value: Any, name: str = "") -> Any:
-    """``value`` with everything that looks like a credential blotted out, at any depth."""
+    """``value`` as JSON can hold it, with what looks like a credential blotted out, at any depth.
+
+    Args:
+        name: the field that holds ``value``; a name such as ``api_key`` makes all of it a credential.
+    """
     if name and _SECRET_NAME.search(name):
         return _REDACTED
-    if isinstance(value, dict):
-        return {key: redact(item, str(key)) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [redact(item) for item in value]
-    return _SECRET_VALUE.sub(_REDACTED, value) if isinstance(value, str) else value
+    match value:
+        case None | bool() | float() | datetime():
+            return value
+        case int() if value.bit_length() < 64:
+            return value
+        case dict():
+            return {_text(key): redact(item, str(key)) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [redact(item) for item in value]
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return redact({field.name: getattr(value, field.name) for field in fields(value)})
+        case _:
+            return _text(value)
+
+
+def _text(value: object) -> str:
+    text = _SECRET_VALUE.sub(_REDACTED, str(value))
+    return text.encode(errors="replace").decode()
 
 
 class CloudFormatter(logging.Formatter):
@@ -51,7 +69,7 @@ class CloudFormatter(logging.Formatter):
         entry |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(redact(entry), default=str).decode()
+        return orjson.dumps(redact(entry)).decode()
 
 
 def configure() -> None:

@@ -1,8 +1,10 @@
 """Exact amounts of money: decimal strings at the edge, integer minor units inside."""
 
-from decimal import Decimal
+import re
 
 from iso4217 import Currency
+
+_AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def exponent(currency: str) -> int:
@@ -28,10 +30,14 @@ def minor_units(amount: str, currency: str) -> int:
         currency: its ISO 4217 code.
 
     Raises:
-        ValueError: the amount has more decimals than the currency, or the currency is unknown.
+        ValueError: not a plain decimal, more decimals than the currency has, or an unknown currency.
     """
     digits = exponent(currency)
-    scaled = Decimal(amount).scaleb(digits)
-    if scaled != scaled.to_integral_value():
+    if not _AMOUNT.fullmatch(amount):
+        raise ValueError(f"{amount!r} is not a decimal amount")
+    # By its figures: decimal.Decimal rounds to 28 of them without a word.
+    whole, _, decimals = amount.partition(".")
+    decimals = decimals.rstrip("0")
+    if len(decimals) > digits:
         raise ValueError(f"{amount} has more than the {digits} decimals of {currency}")
-    return int(scaled)
+    return int(whole + decimals.ljust(digits, "0"))

@@ -36,8 +36,10 @@ class Settings(BaseModel):
     scheduler_service_account: Text = Field(description="The identity with which Cloud Scheduler calls.")
 
     algolia_app_id: Text
-    algolia_api_key: str = Field("", description="A key that may write; only who writes has it.")
-    algolia_search_key: str = Field("", description="A search-only key, the parent of secured keys.")
+    algolia_api_key: str = Field("", repr=False, description="A key that may write; only who writes has it.")
+    algolia_search_key: str = Field(
+        "", repr=False, description="A search-only key, the parent of secured keys."
+    )
     algolia_returns_index: Text = "order_returns"
     algolia_max_record_bytes: int = Field(
         10_000, ge=500, le=100_000, description="The record limit of the Algolia plan: 10 kB to 100 kB."

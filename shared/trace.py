@@ -5,7 +5,8 @@ import secrets
 from collections.abc import Mapping
 from contextvars import ContextVar
 
-_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+# Version ff and ids of zeros are invalid: https://www.w3.org/TR/trace-context/#traceparent-header
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _CLOUD_TRACE = re.compile(r"^(?!0{32})([0-9a-f]{32})(/|;|$)")
 
 _current: ContextVar[str] = ContextVar("trace", default="")
@@ -22,7 +23,7 @@ def adopt(headers: Mapping[str, str]) -> str:
     Args:
         headers: the request's, with case-insensitive or lower-case names.
     """
-    found = _TRACEPARENT.match(headers.get("traceparent", "")) or _CLOUD_TRACE.match(
+    found = _TRACEPARENT.fullmatch(headers.get("traceparent", "")) or _CLOUD_TRACE.match(
         headers.get("x-cloud-trace-context", "")
     )
     trace = found.group(1) if found else secrets.token_hex(16)
