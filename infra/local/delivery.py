@@ -101,9 +101,10 @@ class Courier:
         return self._session
 
     async def close(self) -> None:
-        """Close the connections."""
-        if self._session:
-            await self._session.close()
+        """Close the connections; the next delivery opens new ones."""
+        session, self._session = self._session, None
+        if session:
+            await session.close()
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Send the request and wait for its answer. Redirects are not followed: only a 2xx acknowledges."""

@@ -129,8 +129,10 @@ class Runner:
         return None if due is None else due - now
 
     async def _scheduled_run(self, record: JobRecord, now: float) -> None:
-        outcome = await self._send(record, record.occurrence, now)
-        record.running = False
+        try:
+            outcome = await self._send(record, record.occurrence, now)
+        finally:
+            record.running = False
         if self.jobs.get(record.job.name) is not record:
             return  # deleted meanwhile
         following = next_time(record.job.schedule, record.job.time_zone, now)
@@ -155,8 +157,8 @@ class Runner:
         outcome = await self._send(record, now, now)
         if self.jobs.get(record.job.name) is record:
             self.save(record)
-        seconds = self._clock.time() - now
-        return Run(outcome.http_status, outcome.reason, datetime.fromtimestamp(now, UTC), seconds)
+        dispatched_at = timestamp(now).ToDatetime(tzinfo=UTC)
+        return Run(outcome.http_status, outcome.reason, dispatched_at, self._clock.time() - now)
 
     async def _send(self, record: JobRecord, occurrence: float, now: float) -> Outcome:
         record.job.last_attempt_time.CopyFrom(timestamp(now))

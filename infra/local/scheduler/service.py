@@ -48,9 +48,16 @@ class SchedulerService:
         self._runner.start()
 
     async def stop(self) -> None:
-        """Abandon executions (they happen again after the next start) and close the file."""
+        """Abandon executions; they happen again after the next ``start``, here or in another process.
+
+        Calls are served all the same, until ``close``.
+        """
         await self._runner.stop()
         await self._courier.close()
+
+    async def close(self) -> None:
+        """Stop, and close the file."""
+        await self.stop()
         self._store.close()
 
     def ensure_job(self, project: str, location: str, job_id: str, config: JobConfig) -> None:

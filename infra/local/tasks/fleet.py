@@ -25,7 +25,8 @@ class Fleet:
         return iter(self._dispatchers.values())
 
     def start(self) -> None:
-        """Begin to dispatch on every queue, and on those that are added later."""
+        """Begin to dispatch on every queue, and on those that are added later; first what was cut off."""
+        self._env.store.unmark_running()
         self._running = True
         for dispatcher in self:
             dispatcher.start()

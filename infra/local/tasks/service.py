@@ -62,13 +62,20 @@ class TasksService:
         return service_handler(CloudTasksGrpcTransport, served)
 
     async def start(self) -> None:
-        """Begin to deliver, first of all what was under way when the last process ended."""
+        """Begin to deliver, first of all what was cut off."""
         self._fleet.start()
 
     async def stop(self) -> None:
-        """Abandon deliveries (they happen again after the next start) and close the file."""
+        """Abandon deliveries; they happen again after the next ``start``, here or in another process.
+
+        Calls are served all the same, until ``close``.
+        """
         await self._fleet.stop()
         await self._courier.close()
+
+    async def close(self) -> None:
+        """Stop, and close the file."""
+        await self.stop()
         self._store.close()
 
     def ensure_queue(self, project: str, location: str, queue_id: str, config: QueueConfig) -> None:

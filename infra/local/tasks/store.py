@@ -67,13 +67,11 @@ class Depth:
 class TaskStore:
     """One SQLite file. Every method has committed when it returns, unless it runs inside ``transaction``.
 
-    A task that is being delivered is marked as running; the marks of a dead process are removed on opening,
-    so its deliveries happen again.
+    A task that is being delivered is marked as running, and the mark outlives the process.
     """
 
     def __init__(self, path: Path | None) -> None:
         self._database = open_database(path, _SCHEMA)
-        self._database.execute("UPDATE tasks SET running = 0 WHERE running = 1")
 
     def close(self) -> None:
         """Release the file."""
@@ -117,6 +115,10 @@ class TaskStore:
     def release_names(self, now: float) -> None:
         """Forget names that are free again."""
         self._database.execute("DELETE FROM taken_names WHERE until <= ?", (now,))
+
+    def unmark_running(self) -> None:
+        """Let tasks wait again whose delivery was cut off."""
+        self._database.execute("UPDATE tasks SET running = 0 WHERE running = 1")
 
     def task(self, name: str) -> TaskRecord | None:
         """The task ``name``, or None when it never was or is gone."""

@@ -46,7 +46,7 @@ class Cloud:
     async def stop(self) -> None:
         await self._channel.close()
         await self._server.stop(None)
-        await self.service.stop()
+        await self.service.close()
 
     async def job(self, uri: str, schedule: str = "*/15 * * * *", **settings: object) -> scheduler_v1.Job:
         """Create ``JOB``; ``settings`` are those of ``scheduler_v1.Job``."""

@@ -213,6 +213,18 @@ async def test_an_execution_cut_off_happens_again_after_a_restart(
     assert sent_for(handler) == ["2027-07-01T12:15:00Z"] * 2
 
 
+async def test_executions_can_be_stopped_and_started_again(cloud: Cloud, handler: Handler) -> None:
+    handler.before_answer = asyncio.Event().wait
+    await cloud.job(handler.url)
+    cloud.clock.advance(at(12, 15).timestamp() - cloud.clock.time())
+    await handler.arrived(1)
+    await cloud.service.stop()
+    handler.before_answer = None
+    await cloud.service.start()
+    assert await cloud.service.idle(5)
+    assert sent_for(handler) == ["2027-07-01T12:15:00Z"] * 2
+
+
 async def test_a_restart_keeps_jobs_and_pending_retries(
     tmp_path: Path, handler: Handler, start_cloud: StartCloud
 ) -> None:

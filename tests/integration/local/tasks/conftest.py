@@ -48,7 +48,7 @@ class Cloud:
     async def stop(self) -> None:
         await self._channel.close()
         await self._server.stop(None)
-        await self.service.stop()
+        await self.service.close()
 
     async def queue(self, name: str = QUEUE, **settings: object) -> tasks_v2.Queue:
         """Create a queue; ``settings`` are those of ``tasks_v2.Queue``."""

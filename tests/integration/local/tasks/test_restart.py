@@ -10,7 +10,7 @@ from google.api_core.exceptions import AlreadyExists
 from google.cloud import tasks_v2
 
 from infra.local.clock import Clock
-from tests.integration.local.tasks.conftest import QUEUE, StartCloud
+from tests.integration.local.tasks.conftest import QUEUE, Cloud, StartCloud
 from tests.integration.local.tasks.handler import Handler
 
 # A local cloud in a process of its own, so that it can be killed in the middle of a delivery.
@@ -72,6 +72,19 @@ async def test_a_stop_and_a_start_lose_nothing(
     assert await after.service.idle(5)
     assert handler.received[-1].headers["X-CloudTasks-TaskRetryCount"] == "1"
     assert handler.received[-1].headers["X-CloudTasks-TaskPreviousResponse"] == "500"
+
+
+async def test_deliveries_can_be_stopped_and_started_again(cloud: Cloud, handler: Handler) -> None:
+    await cloud.queue()
+    handler.before_answer = asyncio.Event().wait
+    await cloud.task(handler.url, "cut-off")
+    await handler.arrived(1)
+    await cloud.service.stop()
+    handler.before_answer = None
+    await cloud.task(handler.url, "meanwhile")
+    await cloud.service.start()
+    assert await cloud.service.idle(5)
+    assert [r.task for r in handler.received] == ["cut-off", "cut-off", "meanwhile"]
 
 
 async def test_a_paused_queue_stays_paused(tmp_path: Path, start_cloud: StartCloud) -> None:
