@@ -1,13 +1,16 @@
 """From the query's words to the documents that contain them, with their typos."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .docset import mask_of
 from .inverted import InvertedIndex
 from .text import fold, words
 from .vocabulary import MAX_COLUMN, MAX_POSITION, Vocabulary
+
+_ENTRIES_PER_TURN = 20_000
+"""Occurrences read before the event loop gets a turn: about 5 ms."""
 
 QueryType = Literal["prefixLast", "prefixAll", "prefixNone"]
 
@@ -78,6 +81,9 @@ def _collect(term: Term, known: Vocabulary, spelling: str, is_prefix: bool, typo
             term.matches[word] = (typos, len(spelling))
 
 
+Weights = Mapping[int, tuple[int, int]]
+"""For each column that counts: the weight of a match in it, and the bits of the position that add to it."""
+
 Level = tuple[int, int]
 """Typos and number of query words matched."""
 
@@ -120,54 +126,53 @@ def _docs_by_typos(index: InvertedIndex, term: Term, columns: frozenset[int] | N
     return found
 
 
-@dataclass(frozen=True)
-class Hit:
-    """How one document matches one query word, in its best spelling.
+async def _occurrence_chunks(index: InvertedIndex, term: Term) -> AsyncIterator[Iterable[int]]:
+    """All occurrences of the words that match a term; the event loop gets a turn every few thousand."""
+    read = 0
+    for word in term.matches:
+        occurrences = index.words.occurrences(word)
+        for start in range(0, len(occurrences), _ENTRIES_PER_TURN):
+            chunk = occurrences[start : start + _ENTRIES_PER_TURN]
+            yield chunk
+            read += len(chunk)
+            if read > _ENTRIES_PER_TURN:
+                read = 0
+                await asyncio.sleep(0)
 
-    ``places`` are ``column << 20 | position``; ``alone`` says that the word is a whole value of an attribute.
-    """
 
-    typos: int
-    exact: bool
-    alone: bool
-    places: list[int]
-
-
-def hits_of(index: InvertedIndex, term: Term, columns: frozenset[int] | None, docs: int) -> dict[int, Hit]:
-    """For each of ``docs`` that contains the term, where."""
-    mask = mask_of(docs, index.size)
-    found: dict[int, Hit] = {}
-    for typos in (0, 1, 2):
-        level: dict[int, Hit] = {}
-        for word in term.with_typos(typos):
-            exact = typos == 0 and word == term.word
-            _collect_hits(index.words.occurrences(word), mask, columns, found, level, (typos, exact))
-        found.update(level)
+async def places_of(
+    index: InvertedIndex, term: Term, columns: frozenset[int] | None, mask: bytes
+) -> dict[int, list[int]]:
+    """Where the documents of a mask contain the term: ``column << 20 | position``, by document."""
+    found: dict[int, list[int]] = {}
+    size = len(mask)
+    async for chunk in _occurrence_chunks(index, term):
+        for entry in chunk:
+            doc = entry >> 32
+            if doc < size and mask[doc]:
+                column = entry >> 21 & MAX_COLUMN
+                if columns is None or column in columns:
+                    place = column << 20 | entry & MAX_POSITION
+                    known = found.get(doc)
+                    if known is None:
+                        found[doc] = [place]
+                    else:
+                        known.append(place)
     return found
 
 
-def _collect_hits(
-    occurrences: Iterable[int],
-    mask: bytes,
-    columns: frozenset[int] | None,
-    better: dict[int, Hit],
-    level: dict[int, Hit],
-    spelling: tuple[int, bool],
+async def best_weights(
+    index: InvertedIndex, term: Term, weights: Weights, mask: bytes, best: list[int]
 ) -> None:
+    """Lower ``best`` (by document) to the least weight of an occurrence of the term."""
     size = len(mask)
-    typos, exact = spelling
-    for entry in occurrences:
-        doc = entry >> 32
-        if doc >= size or not mask[doc] or doc in better:
-            continue
-        column = entry >> 21 & MAX_COLUMN
-        if columns is not None and column not in columns:
-            continue
-        place, alone = column << 20 | entry & MAX_POSITION, exact and bool(entry >> 20 & 1)
-        known = level.get(doc)
-        if known is None:
-            level[doc] = Hit(typos, exact, alone, [place])
-        else:
-            known.places.append(place)
-            if exact and (alone > known.alone or not known.exact):
-                level[doc] = Hit(typos, True, alone or known.alone, known.places)
+    async for chunk in _occurrence_chunks(index, term):
+        for entry in chunk:
+            doc = entry >> 32
+            if doc < size and mask[doc]:
+                column = entry >> 21 & MAX_COLUMN
+                if column in weights:
+                    base, counted = weights[column]
+                    weight = base | entry & counted
+                    if weight < best[doc]:
+                        best[doc] = weight

@@ -1,6 +1,7 @@
 """The order of all documents by their own attributes: ``asc(a)``, ``desc(b)``, then objectID."""
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import total_ordering
 from itertools import compress
@@ -63,10 +64,19 @@ class StaticOrder:
         self._keys.extend(self._key(doc) for doc in range(known, size))
         mask = mask_of(alive, size)
         kept = list(compress(self._order, map(mask.__getitem__, self._order)))
-        added = [doc for doc in docs_in(alive & ~self._alive, size) if mask[doc]]
-        self._order = kept + sorted(added, key=self._keys.__getitem__)
-        self._order.sort(key=self._keys.__getitem__)
+        self._order = self._merged(kept, docs_in(alive & ~self._alive, size))
         self._alive, self._rank = alive, None
+
+    def _merged(self, ordered: list[int], added: list[int]) -> list[int]:
+        """Both in order; a few thousand new documents cost a search each, not a sort of all."""
+        merged: list[int] = []
+        at = 0
+        for doc in sorted(added, key=self._keys.__getitem__):
+            place = bisect_left(ordered, self._keys[doc], lo=at, key=self._keys.__getitem__)
+            merged += ordered[at:place]
+            merged.append(doc)
+            at = place
+        return merged + ordered[at:]
 
     def _key(self, doc: int) -> tuple[Any, ...]:
         return (*(sort_key(column[doc], descending) for column, descending in self._sources), self._ids[doc])

@@ -1,6 +1,6 @@
 """Which attributes of a record are indexed for what, and how a record falls apart into them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,20 +11,23 @@ def leaves(record: dict[str, Any]) -> dict[str, list[Leaf]]:
     """Every scalar of a record under its dotted path; the elements of an array share the array's path."""
     found: dict[str, list[Leaf]] = {}
     for name, value in record.items():
-        for path, leaf in _walk(name, value):
-            found.setdefault(path, []).append(leaf)
+        _collect(found, name, value)
     return found
 
 
-def _walk(path: str, value: Any) -> Iterator[tuple[str, Leaf]]:
+def _collect(found: dict[str, list[Leaf]], path: str, value: Any) -> None:
     if isinstance(value, dict):
         for name, child in value.items():
-            yield from _walk(f"{path}.{name}", child)
+            _collect(found, f"{path}.{name}", child)
     elif isinstance(value, list):
         for child in value:
-            yield from _walk(path, child)
-    elif value is not None:
-        yield path, value
+            _collect(found, path, child)
+    elif value is None:
+        return
+    elif path in found:
+        found[path].append(value)
+    else:
+        found[path] = [value]
 
 
 def covers(declared: Iterable[str], path: str) -> str | None:

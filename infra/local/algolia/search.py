@@ -14,7 +14,7 @@ from .highlight import Highlighter, highlighted, snippeted
 from .inverted import InvertedIndex
 from .matching import Level, Term, levels, terms_of
 from .params import Query
-from .ranking import RankBy, Ranked, by_attributes, by_relevance
+from .ranking import RankBy, Ranked, RelevanceRanking, by_attributes
 from .schema import covers
 from .settings import DEFAULTS, FacetDeclaration, parse_facets, parse_ranking, parse_searchable
 from .store import Index, Store
@@ -112,9 +112,8 @@ class Searcher:
         rank_by = self._rank_by(query)
         if not matches.terms:
             return by_attributes(self._index, rank_by, docs, window)
-        return await by_relevance(
-            self._index, rank_by, matches.terms, matches.columns, matches.levels, window
-        )
+        ranking = RelevanceRanking(self._index, rank_by, matches.terms, matches.columns)
+        return await ranking.window(matches.levels, window)
 
     def _rank_by(self, query: Query) -> RankBy:
         ranking = self._settings.get("ranking") or DEFAULTS["ranking"]
@@ -142,7 +141,7 @@ class Searcher:
             if query.ranking_info:
                 hit["_rankingInfo"] = {
                     "nbTypos": relevance.typos,
-                    "firstMatchedWord": relevance.attribute[0] * 1000 + relevance.attribute[1],
+                    "firstMatchedWord": relevance.attribute,
                     "proximityDistance": relevance.proximity,
                     "nbExactWords": relevance.exact,
                     "words": relevance.matched,

@@ -4,16 +4,32 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
-from .docset import Postings
+from .docset import Postings, bits_of
 from .text import one_edit
 
 MAX_POSITION = (1 << 20) - 1
 MAX_COLUMN = (1 << 11) - 1
+ALONE = 1 << 20
 ELEMENT_GAP = 8
 """Positions skipped between two elements of an array, so that no phrase spans them: the largest proximity."""
 
 _TAIL_LIMIT = 5_000
 _DENSE = 1 / 64
+
+
+class _Occurrences(dict[str, "array[int]"]):
+    """Occurrences by word; notices the words it meets for the first time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alphabet: set[str] = set()
+        self.unsorted: list[str] = []
+
+    def __missing__(self, word: str) -> "array[int]":
+        self.alphabet.update(word)
+        self.unsorted.append(word)
+        found = self[word] = array("Q")
+        return found
 
 
 class Vocabulary:
@@ -26,31 +42,20 @@ class Vocabulary:
     """
 
     def __init__(self) -> None:
-        self._occurrences: dict[str, array[int]] = {}
+        self._occurrences = _Occurrences()
         self._dense: dict[str, Postings] = {}
-        self._alphabet: set[str] = set()
         self._sorted: list[str] = []
         self._tail: list[str] = []
-        self._unsorted: list[str] = []
 
     def __contains__(self, word: str) -> bool:
         return word in self._occurrences
 
     def add(self, doc: int, column: int, words: list[str], start: int) -> None:
         """Record one value's words, the first at position ``start`` of the column."""
-        head = doc << 32 | column << 21 | (len(words) == 1) << 20
+        first = doc << 32 | column << 21 | (len(words) == 1) << 20 | min(start, MAX_POSITION)
         occurrences = self._occurrences
-        for position, word in enumerate(words, start):
-            found = occurrences.get(word)
-            if found is None:
-                found = self._new_word(word)
-            found.append(head | (position if position < MAX_POSITION else MAX_POSITION))
-
-    def _new_word(self, word: str) -> "array[int]":
-        self._unsorted.append(word)
-        self._alphabet.update(word)
-        self._occurrences[word] = array("Q")
-        return self._occurrences[word]
+        for entry, word in enumerate(words[: MAX_POSITION - start], first):
+            occurrences[word].append(entry)
 
     def occurrences(self, word: str) -> "array[int]":
         """The packed occurrences of a known word."""
@@ -58,10 +63,9 @@ class Vocabulary:
 
     def starting_with(self, prefix: str) -> Iterator[str]:
         """Every known word that starts with ``prefix``, itself included."""
-        if self._unsorted:
-            self._tail.extend(self._unsorted)
-            self._tail.sort()
-            self._unsorted = []
+        if self._occurrences.unsorted:
+            self._tail = sorted([*self._tail, *self._occurrences.unsorted])
+            self._occurrences.unsorted = []
         if len(self._tail) > _TAIL_LIMIT:
             self._sorted = sorted([*self._sorted, *self._tail])
             self._tail = []
@@ -73,26 +77,36 @@ class Vocabulary:
 
     def misspellings(self, word: str) -> set[str]:
         """The strings one typo away from ``word`` that known words could contain."""
-        return one_edit(word, self._alphabet)
+        return one_edit(word, self._occurrences.alphabet)
 
     def docs_with(self, words: Iterable[str], columns: frozenset[int] | None, size: int) -> int:
         """The set of documents below ``size`` with any of ``words`` in one of ``columns`` (None: wherever)."""
-        packed = bytearray((size >> 3) + 1)
-        found, end = 0, size << 32
+        found, sparse = 0, bytearray((size >> 3) + 1)
         for word in words:
-            occurrences = self._occurrences[word]
+            occurrences = self._occurrences.get(word, ())
             if columns is None and len(occurrences) > size * _DENSE:
-                found |= self._dense_bits(word, occurrences)
+                found |= self._dense_bits(word)
                 continue
-            for entry in occurrences:
-                if entry < end and (columns is None or entry >> 21 & MAX_COLUMN in columns):
-                    doc = entry >> 32
-                    packed[doc >> 3] |= 1 << (doc & 7)
-        return found | int.from_bytes(packed, "little")
+            for doc in _docs(occurrences, columns, size):
+                sparse[doc >> 3] |= 1 << (doc & 7)
+        return found | int.from_bytes(sparse, "little")
 
-    def _dense_bits(self, word: str, occurrences: "array[int]") -> int:
+    def docs_alone(self, words: Iterable[str], columns: frozenset[int] | None, size: int) -> int:
+        """As ``docs_with``, where the word is all there is in a value."""
+        alone = (entry for word in words for entry in self._occurrences.get(word, ()) if entry & ALONE)
+        return bits_of(_docs(alone, columns, size), size)
+
+    def _dense_bits(self, word: str) -> int:
+        occurrences = self._occurrences[word]
         postings = self._dense.setdefault(word, Postings())
         known = postings.docs[-1] + 1 if postings.docs else 0
         for entry in occurrences[bisect_left(occurrences, known << 32) :]:
             postings.add(entry >> 32)
         return postings.bits()
+
+
+def _docs(occurrences: Iterable[int], columns: frozenset[int] | None, size: int) -> Iterator[int]:
+    end = size << 32
+    if columns is None:
+        return (entry >> 32 for entry in occurrences if entry < end)
+    return (entry >> 32 for entry in occurrences if entry < end and entry >> 21 & MAX_COLUMN in columns)
