@@ -14,7 +14,7 @@ from infra.local.firestore.filters import (
     conjuncts,
     leaves,
 )
-from infra.local.firestore.indexes import MAX_INDEXED_BYTES, Components, IndexSet
+from infra.local.firestore.indexes import Components, IndexSet
 from infra.local.firestore.planner import Scan, Scope, leaf_scan
 from infra.local.firestore.queries import Query
 from infra.local.firestore.storage import Reader, Store
@@ -81,7 +81,7 @@ class Candidates:
     def exact_count(self) -> int | None:
         """The number of matches, without cursors, offset and limit; None where the indexes cannot tell."""
         node = self._with_orders()
-        if any(self._is_exempt(leaf) or _is_truncated(leaf) for leaf in leaves(node)):
+        if any(self._is_exempt(leaf) for leaf in leaves(node)):
             return None
         if isinstance(node, Range):
             return self.count(leaf_scan(node), -1)
@@ -122,7 +122,3 @@ class Candidates:
 
     def _is_exempt(self, leaf: Leaf) -> bool:
         return leaf.path != NAME and self._indexes.is_exempt(self._query.group, leaf.path)
-
-
-def _is_truncated(leaf: Leaf) -> bool:
-    return any(len(bound) > MAX_INDEXED_BYTES for interval in leaf.intervals for bound in interval)

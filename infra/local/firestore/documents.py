@@ -6,19 +6,11 @@ from infra.local.firestore.encode import is_vector
 from infra.local.firestore.errors import invalid
 from infra.local.firestore.messages import Document, Value
 from infra.local.firestore.paths import check_field_path, parse_document, parse_resource
+from infra.local.firestore.sizes import fields_size, name_size
 
 MAX_DOCUMENT_BYTES = 1_048_576
 MAX_DEPTH = 20
-_FIXED_SIZES = {
-    "null_value": 1,
-    "boolean_value": 1,
-    "integer_value": 8,
-    "double_value": 8,
-    "timestamp_value": 8,
-    "geo_point_value": 16,
-}
 _DOCUMENT_OVERHEAD = 32
-_NAME_OVERHEAD = 16
 
 
 def check_document(document: Document) -> None:
@@ -38,7 +30,7 @@ def check_document(document: Document) -> None:
 def document_size(document: Document) -> int:
     """Size in bytes, by Google's formula: the name, the fields, and 32 bytes."""
     segments = parse_resource(document.name).segments
-    return _name_size(segments) + _fields_size(document.fields) + _DOCUMENT_OVERHEAD
+    return name_size(segments) + fields_size(document.fields) + _DOCUMENT_OVERHEAD
 
 
 def check_fields(fields: Mapping[str, Value], depth: int = 1) -> None:
@@ -66,6 +58,8 @@ def check_value(value: Value, depth: int = 1, *, in_array: bool = False) -> None
     if kind == "map_value":
         if not is_vector(value):
             check_fields(value.map_value.fields, depth + 1)
+        elif in_array:
+            raise invalid("Cannot convert a vector value in an array value.")
     elif kind == "array_value":
         if in_array:
             raise invalid("Cannot convert an array value in an array value.")
@@ -85,26 +79,3 @@ def _check_geo_point(value: Value) -> None:
     point = value.geo_point_value
     if not (-90 <= point.latitude <= 90 and -180 <= point.longitude <= 180):
         raise invalid("Latitude must be in [-90, 90] and longitude in [-180, 180].")
-
-
-def _name_size(segments: tuple[str, ...]) -> int:
-    return sum(len(segment.encode()) + 1 for segment in segments) + _NAME_OVERHEAD
-
-
-def _fields_size(fields: Mapping[str, Value]) -> int:
-    return sum(len(name.encode()) + 1 + _value_size(value) for name, value in fields.items())
-
-
-def _value_size(value: Value) -> int:
-    kind = value.WhichOneof("value_type")
-    if kind in _FIXED_SIZES:
-        return _FIXED_SIZES[kind]
-    if kind == "string_value":
-        return len(value.string_value.encode()) + 1
-    if kind == "bytes_value":
-        return len(value.bytes_value)
-    if kind == "reference_value":
-        return _name_size(parse_resource(value.reference_value).segments)
-    if kind == "array_value":
-        return sum(map(_value_size, value.array_value.values))
-    return _fields_size(value.map_value.fields)

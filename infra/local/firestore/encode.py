@@ -3,6 +3,9 @@
 Source of the order: https://firebase.google.com/docs/firestore/manage-data/data-types#value_type_ordering.
 Equal values have equal encodings (1 and 1.0, 0.0 and -0.0), and no encoding is a prefix of another, so encodings
 can be joined into the key of an index over several fields. Inverting every byte reverses the order.
+
+As in Google's indexes, a value of more than 1,500 bytes is encoded up to there only: it sorts behind what it starts
+with, and long values that start alike are equal. (Filters refuse such operands, so only orders can tell.)
 """
 
 import math
@@ -11,6 +14,7 @@ from collections.abc import Callable, Iterable
 
 from infra.local.firestore.messages import Value
 from infra.local.firestore.paths import Segments, is_numeric_id
+from infra.local.firestore.sizes import FIXED_SIZES, MAX_INDEXED_BYTES, NAME_OVERHEAD, value_size
 
 # A type's tag starts at a multiple of eight, so that `type_range` is one mask away.
 NULL, BOOLEAN, NAN, NUMBER, TIMESTAMP, STRING, BYTES = (
@@ -29,6 +33,9 @@ TOP = b"\xff\xff"
 
 VECTOR_TYPE = "__vector__"
 
+# No size is more than twice the length of the encoding.
+_SURELY_SMALL = MAX_INDEXED_BYTES // 2
+_CUT = b"\xff"
 _END_OF_TEXT = b"\x00\x01"
 _END_OF_PATH = b"\x00\x00"
 _NUMERIC_ID = b"\x00\x02"
@@ -41,7 +48,10 @@ _timestamp = struct.Struct(">cQI")
 
 def encode_value(value: Value) -> bytes:
     """The encoding of a value of any type."""
-    return _ENCODERS[value.WhichOneof("value_type")](value)
+    encoded = _encode(value)
+    if len(encoded) < _SURELY_SMALL or value_size(value) <= MAX_INDEXED_BYTES:
+        return encoded
+    return _Truncation().encode(value)
 
 
 def encode_path(segments: Segments) -> bytes:
@@ -77,6 +87,10 @@ def is_vector(value: Value) -> bool:
     return "__type__" in fields and fields["__type__"].string_value == VECTOR_TYPE
 
 
+def _encode(value: Value) -> bytes:
+    return _ENCODERS[value.WhichOneof("value_type")](value)
+
+
 def _segment(segment: str) -> bytes:
     if segment.startswith("__id") and is_numeric_id(segment):
         return _NUMERIC_ID + _unsigned.pack((int(segment[4:-2]) + (1 << 63)) & 0xFFFF_FFFF_FFFF_FFFF)
@@ -84,7 +98,11 @@ def _segment(segment: str) -> bytes:
 
 
 def _text(raw: bytes) -> bytes:
-    return (raw.replace(b"\x00", b"\x00\xff") if b"\x00" in raw else raw) + _END_OF_TEXT
+    return _escaped(raw) + _END_OF_TEXT
+
+
+def _escaped(raw: bytes) -> bytes:
+    return raw.replace(b"\x00", b"\x00\xff") if b"\x00" in raw else raw
 
 
 def _sortable(number: float) -> int:
@@ -122,7 +140,7 @@ def _geo_point(value: Value) -> bytes:
 
 
 def _sequence(values: Iterable[Value]) -> bytes:
-    return b"".join(map(encode_value, values)) + b"\x00"
+    return b"".join(map(_encode, values)) + b"\x00"
 
 
 def _map(value: Value) -> bytes:
@@ -131,7 +149,7 @@ def _map(value: Value) -> bytes:
         elements = fields["value"].array_value.values
         return VECTOR + struct.pack(">I", len(elements)) + _sequence(elements)
     pairs = sorted((name.encode(), name) for name in fields)
-    return MAP + b"".join(b"\x01" + _text(raw) + encode_value(fields[name]) for raw, name in pairs) + b"\x00"
+    return MAP + b"".join(b"\x01" + _text(raw) + _encode(fields[name]) for raw, name in pairs) + b"\x00"
 
 
 _ENCODERS: dict[str | None, Callable[[Value], bytes]] = {
@@ -147,3 +165,83 @@ _ENCODERS: dict[str | None, Callable[[Value], bytes]] = {
     "array_value": lambda value: ARRAY + _sequence(value.array_value.values),
     "map_value": _map,
 }
+
+
+class _Exhausted(Exception):
+    """The bytes that an index keeps of a value are used up."""
+
+
+class _Truncation:
+    """Encodes the first 1,500 bytes of one value, by storage size. A number is kept whole while any byte is left."""
+
+    def __init__(self) -> None:
+        self._left = MAX_INDEXED_BYTES
+        self._parts: list[bytes] = []
+
+    def encode(self, value: Value) -> bytes:
+        try:
+            self._value(value)
+        except _Exhausted:
+            self._parts.append(_CUT)
+        return b"".join(self._parts)
+
+    def _value(self, value: Value) -> None:
+        if self._left <= 0:
+            raise _Exhausted
+        kind = value.WhichOneof("value_type")
+        if kind == "string_value":
+            self._parts.append(STRING)
+            self._string(value.string_value)
+        elif kind == "bytes_value":
+            self._parts.append(BYTES)
+            self._raw(value.bytes_value, self._left, len(value.bytes_value))
+        elif kind == "reference_value":
+            self._reference(value)
+        elif kind == "array_value":
+            self._array(value)
+        elif kind == "map_value" and not is_vector(value):
+            self._map(value)
+        else:
+            self._parts.append(_encode(value))
+            self._left -= FIXED_SIZES.get(kind, 0)
+
+    def _string(self, text: str) -> None:
+        raw = text.encode()
+        room = self._left - 1
+        while room < len(raw) and raw[room] & 0xC0 == 0x80:  # never inside a character
+            room += 1
+        self._raw(raw, room, len(raw) + 1)
+
+    def _raw(self, raw: bytes, room: int, size: int) -> None:
+        if len(raw) > room:
+            self._parts.append(_escaped(raw[:room]))
+            raise _Exhausted
+        self._parts.append(_text(raw))
+        self._left -= size
+
+    def _reference(self, value: Value) -> None:
+        _, project, _, database, _, *segments = value.reference_value.split("/")
+        self._parts += [REFERENCE, _text(project.encode()), _text(database.encode())]
+        self._left -= NAME_OVERHEAD
+        for segment in segments:
+            if self._left <= 0:
+                raise _Exhausted
+            self._string(segment)
+        self._parts.append(_END_OF_PATH)
+
+    def _array(self, value: Value) -> None:
+        self._parts.append(ARRAY)
+        for element in value.array_value.values:
+            self._value(element)
+        self._parts.append(b"\x00")
+
+    def _map(self, value: Value) -> None:
+        self._parts.append(MAP)
+        fields = value.map_value.fields
+        for name in sorted(fields, key=str.encode):
+            if self._left <= 0:
+                raise _Exhausted
+            self._parts.append(b"\x01")
+            self._string(name)
+            self._value(fields[name])
+        self._parts.append(b"\x00")

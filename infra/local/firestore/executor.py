@@ -12,7 +12,7 @@ from typing import NamedTuple
 from infra.local.firestore.candidates import Candidates
 from infra.local.firestore.encode import encode_path_prefix, successor
 from infra.local.firestore.filters import NAME, View
-from infra.local.firestore.indexes import MAX_INDEXED_BYTES, IndexSet
+from infra.local.firestore.indexes import IndexSet
 from infra.local.firestore.messages import Document
 from infra.local.firestore.paths import parse_resource
 from infra.local.firestore.planner import Scan, Scope, scans
@@ -149,10 +149,7 @@ class Execution:
             for key, cut, document, data in self._reader.scan(low, high, "DESC" if walk.reverse else "ASC"):
                 values = key[start:cut]
                 order = values + prefix + key[cut:]
-                if len(values) >= MAX_INDEXED_BYTES:
-                    yield _Entry(order, values[:MAX_INDEXED_BYTES], document, data)
-                else:
-                    yield _Entry(order, order if walk.covers else values, document, data)
+                yield _Entry(order, order if walk.covers else values, document, data)
 
     def _gather(self, skip: int) -> Steps:
         """Check all candidates, sort, and deliver those after the first ``skip``."""

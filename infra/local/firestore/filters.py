@@ -22,7 +22,14 @@ from infra.local.firestore.encode import (
 from infra.local.firestore.errors import invalid
 from infra.local.firestore.indexes import field_value
 from infra.local.firestore.messages import Document, StructuredQuery, Value
-from infra.local.firestore.paths import DOCUMENT_ID, FieldPath, parse_field_path, parse_resource
+from infra.local.firestore.paths import (
+    DOCUMENT_ID,
+    FieldPath,
+    format_field_path,
+    parse_field_path,
+    parse_resource,
+)
+from infra.local.firestore.sizes import MAX_INDEXED_BYTES, value_size
 
 NAME: FieldPath = (DOCUMENT_ID,)
 MAX_DISJUNCTIONS = 30  # https://firebase.google.com/docs/firestore/query-data/queries#limits_on_or_queries
@@ -112,6 +119,23 @@ Leaf = Range | Contains
 Filter = Range | Contains | And | Or
 
 
+NOTHING = Or(())
+"""The filter that no document matches."""
+
+
+def simplified(node: Filter) -> Filter:
+    """The filter without conditions that nothing can satisfy, such as ``a > null``.
+
+    What is dropped does not imply an order either, as at Google.
+    """
+    if isinstance(node, And):
+        children = tuple(map(simplified, node.children))
+        return NOTHING if NOTHING in children else And(children)
+    if isinstance(node, Or):
+        return Or(tuple(child for child in map(simplified, node.children) if child != NOTHING))
+    return node if node.intervals else NOTHING
+
+
 def compile_filter(message: StructuredQuery) -> Filter:
     """The filter of a ``StructuredQuery.Filter`` message.
 
@@ -168,6 +192,12 @@ def encode_operand(path: FieldPath, value: Value) -> bytes:
     return encode_path(segments)
 
 
+def _filter_operand(path: FieldPath, value: Value) -> bytes:
+    if path != NAME and value_size(value) > MAX_INDEXED_BYTES:
+        raise invalid(f"value for {format_field_path(path)} is too large to be used in a query")
+    return encode_operand(path, value)
+
+
 def _composite(message: StructuredQuery) -> Filter:
     children = tuple(map(compile_filter, message.filters))
     if not children:
@@ -183,17 +213,22 @@ def _unary(message: StructuredQuery) -> Filter:
     if operator not in _UNARY:
         raise invalid("A unary filter must have an operator.")
     path = parse_field_path(message.field.field_path)
+    if path == NAME:
+        raise invalid("__key__ filter value must be a Key")
     return Range(path, _UNARY[operator], is_inequality=operator.startswith("IS_NOT"))
 
 
 def _field(message: StructuredQuery) -> Filter:
     operator = StructuredQuery.FieldFilter.Operator.Name(message.op)
     path = parse_field_path(message.field.field_path)
+    if path == NAME and operator.startswith("ARRAY_CONTAINS"):
+        raise invalid("the name __key__ is reserved")
     if operator in _LISTS:
         return _list_filter(path, operator, message.value)
-    encoded = encode_operand(path, message.value)
+    encoded = _filter_operand(path, message.value)
     if operator in _RANGES:
-        return Range(path, _range(operator, encoded), is_inequality=True)
+        intervals = _range(operator, encoded)
+        return Range(path, intervals, is_inequality=bool(intervals))
     if operator == "EQUAL":
         return Range(path, points([encoded]))
     if operator == "NOT_EQUAL":
@@ -212,7 +247,7 @@ def _list_filter(path: FieldPath, operator: str, value: Value) -> Filter:
     limit = MAX_NOT_IN if operator == "NOT_IN" else MAX_DISJUNCTIONS
     if len(values) > limit:
         raise invalid(f"'{operator}' supports up to {limit} comparison values.")
-    encoded = [encode_operand(path, each) for each in values]
+    encoded = [_filter_operand(path, each) for each in values]
     if operator == "IN":
         return Range(path, points(encoded))
     if operator == "NOT_IN":

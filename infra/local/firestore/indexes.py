@@ -15,7 +15,6 @@ from infra.local.firestore.errors import invalid
 from infra.local.firestore.messages import Value
 from infra.local.firestore.paths import FieldPath, parse_field_path
 
-MAX_INDEXED_BYTES = 1500  # https://firebase.google.com/docs/firestore/quotas#indexes
 MAX_ENTRIES = 40_000  # index entries for each document, same page
 
 
@@ -119,7 +118,7 @@ class IndexSet:
             path = (*above, name)
             if self.is_exempt(group, path):
                 continue
-            yield (Component(path),), encode_value(value)[:MAX_INDEXED_BYTES]
+            yield (Component(path),), encode_value(value)
             kind = value.WhichOneof("value_type")
             if kind == "array_value":
                 contains = (Component(path, "CONTAINS"),)
@@ -140,7 +139,7 @@ def field_value(fields: Fields, path: FieldPath) -> Value | None:
 
 
 def _elements(value: Value) -> set[bytes]:
-    return {encode_value(element)[:MAX_INDEXED_BYTES] for element in value.array_value.values}
+    return {encode_value(element) for element in value.array_value.values}
 
 
 def _composite_values(component: Component, fields: Fields) -> Iterable[bytes]:
@@ -149,5 +148,5 @@ def _composite_values(component: Component, fields: Fields) -> Iterable[bytes]:
         return ()
     if component.mode == "CONTAINS":
         return _elements(value) if value.WhichOneof("value_type") == "array_value" else ()
-    encoded = encode_value(value)[:MAX_INDEXED_BYTES]
+    encoded = encode_value(value)
     return (invert(encoded) if component.mode == "DESCENDING" else encoded,)

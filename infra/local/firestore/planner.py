@@ -22,7 +22,7 @@ from infra.local.firestore.filters import (
     conjuncts,
     intersect,
 )
-from infra.local.firestore.indexes import MAX_INDEXED_BYTES, Component, Components, IndexSet, Mode
+from infra.local.firestore.indexes import Component, Components, IndexSet, Mode
 from infra.local.firestore.paths import FieldPath, format_field_path
 from infra.local.firestore.queries import Bound, Order, Query
 
@@ -81,7 +81,7 @@ class Scan:
     def _interval(self, low: bytes, high: bytes, scope: Scope) -> Interval:
         if self.following is _BY_NAME:
             return _interval(scope.name(low), scope.name(high), descending=_names_descend(self.components))
-        return _interval(*_truncated(low, high), descending=self.following.mode == "DESCENDING")
+        return _interval(low, high, descending=self.following.mode == "DESCENDING")
 
     def _bounds(self, scope: Scope) -> Interval:
         """Where the cursors let the walk begin and end."""
@@ -90,16 +90,14 @@ class Scan:
         return low, successor(high) if high else TOP
 
     def _position(self, cursor: Sequence[bytes], scope: Scope) -> bytes:
-        """A cursor as the start of keys; it may stop short, since the executor checks exactly."""
+        """A cursor as the start of keys."""
         position = b""
         walked = (*self.components[self.pins :], _BY_NAME)
         for component, raw in zip(walked, cursor, strict=False):
             if component is _BY_NAME:
                 name = scope.name(raw)
                 return position + (invert(name) if _names_descend(self.components) else name)
-            position += _directed(component, raw[:MAX_INDEXED_BYTES])
-            if len(raw) > MAX_INDEXED_BYTES:
-                break
+            position += _directed(component, raw)
         return position
 
 
@@ -145,11 +143,11 @@ class Conditions:
         """The one value that a component can have, as the index holds it."""
         if component.mode == "CONTAINS":
             element = self.contains.get(component.path)
-            return None if element is None else element[:MAX_INDEXED_BYTES]
+            return None if element is None else element
         intervals = self.ranges.get(component.path, ())
         if len(intervals) != 1 or successor(intervals[0][0]) != intervals[0][1]:
             return None
-        return _directed(component, intervals[0][0][:MAX_INDEXED_BYTES])
+        return _directed(component, intervals[0][0])
 
 
 def _candidates(query: Query, conditions: Conditions, indexes: IndexSet) -> Iterator[Components]:
@@ -222,9 +220,3 @@ def _directed(component: Component, encoded: bytes) -> bytes:
 def _interval(low: bytes, high: bytes, *, descending: bool) -> Interval:
     """Bounds on ascending encodings as bounds on an index's bytes."""
     return (successor(invert(high)), successor(invert(low))) if descending else (low, high)
-
-
-def _truncated(low: bytes, high: bytes) -> Interval:
-    """Bounds that hold for values cut to what an index keeps of them."""
-    cut = MAX_INDEXED_BYTES
-    return low[:cut], high if len(high) <= cut else successor(high[:cut])

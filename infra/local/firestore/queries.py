@@ -1,22 +1,25 @@
 """A query in the form that the planner and the executor share, checked as Google checks it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from math import prod
 
 from infra.local.firestore.encode import encode_path_prefix, invert
-from infra.local.firestore.errors import invalid, unimplemented
+from infra.local.firestore.errors import failed_precondition, invalid, unimplemented
 from infra.local.firestore.filters import (
     MAX_DISJUNCTIONS,
     NAME,
+    NOTHING,
     And,
     Contains,
     Filter,
     Or,
+    Range,
     View,
     compile_filter,
     encode_operand,
     leaves,
+    simplified,
 )
 from infra.local.firestore.messages import StructuredQuery
 from infra.local.firestore.paths import FieldPath, Segments, parse_field_path, parse_parent
@@ -112,8 +115,13 @@ class Query:
         return encode_path_prefix((*self.parent, self.group))
 
 
-def compile_query(parent: str, message: StructuredQuery) -> Query:
+def compile_query(parent: str, message: StructuredQuery, aggregated: Collection[FieldPath] = ()) -> Query:
     """Check a ``StructuredQuery`` and add the orders that it implies.
+
+    Args:
+        parent: the name of the document, or of the root, below which to look.
+        message: the raw protobuf message.
+        aggregated: fields that an aggregation adds up; documents must have them all, and are ordered by them.
 
     Raises:
         FirestoreError: INVALID_ARGUMENT for what Google refuses, UNIMPLEMENTED for vector search.
@@ -126,9 +134,9 @@ def compile_query(parent: str, message: StructuredQuery) -> Query:
     selector = next(iter(message.from_), None)
     condition = compile_filter(message.where) if message.HasField("where") else None
     explicit = _explicit_orders(message)
-    orders = _complete_orders(explicit, condition)
     if condition is not None:
         _check_filter(condition, message.where)
+    orders = _complete_orders(explicit, condition, aggregated)
     query = Query(
         database=resource.database,
         parent=resource.segments,
@@ -143,6 +151,7 @@ def compile_query(parent: str, message: StructuredQuery) -> Query:
         projection=_projection(message),
     )
     _check_kindless(query)
+    _check_scope(query)
     return query
 
 
@@ -158,20 +167,32 @@ def _explicit_orders(message: StructuredQuery) -> tuple[Order, ...]:
     return tuple(orders)
 
 
-def _complete_orders(explicit: tuple[Order, ...], condition: Filter | None) -> tuple[Order, ...]:
-    """Append the inequality fields by name, then ``__name__``, in the last explicit direction."""
-    if explicit and explicit[-1].path == NAME:
-        return explicit
+def _complete_orders(
+    explicit: tuple[Order, ...], condition: Filter | None, aggregated: Collection[FieldPath]
+) -> tuple[Order, ...]:
+    """Append the inequality fields by name, the aggregated ones, then ``__name__``, in the last explicit direction."""
     descending = bool(explicit) and explicit[-1].descending
     present = {order.path for order in explicit} | {NAME}
     implied = sorted(_inequality_fields(condition) - present)
+    if explicit and explicit[-1].path == NAME:
+        if implied:
+            raise invalid("order by clause cannot contain more fields after the key")
+        if present.issuperset(aggregated):
+            return explicit
+        raise invalid(
+            "Aggregated fields cannot follow __name__ in an index. Add an order on them to the query."
+        )
+    implied += sorted(set(aggregated) - present - set(implied))
     return (*explicit, *(Order(path, descending) for path in implied), Order(NAME, descending))
 
 
 def _inequality_fields(condition: Filter | None) -> set[FieldPath]:
     if condition is None:
         return set()
-    return {leaf.path for leaf in leaves(condition) if not isinstance(leaf, Contains) and leaf.is_inequality}
+    possible = simplified(condition)
+    if possible == NOTHING:
+        possible = condition
+    return {leaf.path for leaf in leaves(possible) if not isinstance(leaf, Contains) and leaf.is_inequality}
 
 
 def _bound(message: StructuredQuery, explicit: tuple[Order, ...], orders: tuple[Order, ...]) -> Bound:
@@ -198,6 +219,13 @@ def _projection(message: StructuredQuery) -> tuple[FieldPath, ...] | None:
 def _check_filter(condition: Filter, message: StructuredQuery) -> None:
     if len(_inequality_fields(condition)) > MAX_INEQUALITY_FIELDS:
         raise invalid(f"Only inequality filters on up to {MAX_INEQUALITY_FIELDS} fields are allowed.")
+    inequalities = _inequality_fields(condition)
+    possible = simplified(condition)
+    if possible != NOTHING and inequalities and NAME not in inequalities and _pins_name(possible):
+        raise invalid(
+            "Equality on key is not allowed if there are other inequality fields and key does not appear in "
+            "inequalities."
+        )
     disjunctions = _disjunctions(condition)
     if disjunctions > MAX_DISJUNCTIONS:
         raise invalid(
@@ -214,6 +242,12 @@ def _check_filter(condition: Filter, message: StructuredQuery) -> None:
         )
     if "NOT_IN" in negations and {"IN", "ARRAY_CONTAINS_ANY", "OR"}.intersection(operators):
         raise invalid("'NOT_IN' cannot be used in the same query with 'IN', 'ARRAY_CONTAINS_ANY' or 'OR'.")
+
+
+def _pins_name(condition: Filter) -> bool:
+    return any(
+        leaf.path == NAME and not leaf.is_inequality for leaf in leaves(condition) if isinstance(leaf, Range)
+    )
 
 
 _NEGATIONS = {"NOT_EQUAL", "NOT_IN", "IS_NOT_NULL", "IS_NOT_NAN"}
@@ -251,6 +285,15 @@ def _array_filters(condition: Filter) -> int:
     if isinstance(condition, Or):
         return max(map(_array_filters, condition.children))
     return int(isinstance(condition, Contains))
+
+
+def _check_scope(query: Query) -> None:
+    """Refuse what Google's name index cannot do."""
+    if query.paths():
+        if query.whole_group and query.parent:
+            raise invalid("collection group queries are only allowed at the root parent")
+    elif query.orders[0].descending:
+        raise failed_precondition("Firestore does not support descending key scans")
 
 
 def _check_kindless(query: Query) -> None:

@@ -1,7 +1,7 @@
 """RPCs that read documents and run queries."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import grpc
@@ -73,8 +73,9 @@ class ReadRpcs:
 
     async def run_aggregation_query(self, request: Any, _: Any) -> AsyncIterator[Any]:
         message = request.structured_aggregation_query
-        query = _compiled(request, message.structured_query)
         aggregations = compile_aggregations(message)
+        fields = [each.path for each in aggregations if each.path]
+        query = _compiled(request, message.structured_query, fields)
         transaction = self._transaction(request, query.database)
         read_time = timestamp(self._read_time_us(transaction))
         with self._database.snapshot(transaction) as reader:
@@ -147,10 +148,10 @@ class ReadRpcs:
         return transaction.read_time_us if transaction else self._database.read_time_us()
 
 
-def _compiled(request: Any, message: Any) -> Query:
+def _compiled(request: Any, message: Any, aggregated: Collection[FieldPath] = ()) -> Query:
     if request.HasField("explain_options"):
         raise unimplemented("explain_options are not served.")
-    return compile_query(request.parent, message)
+    return compile_query(request.parent, message, aggregated)
 
 
 def _mask(request: Any) -> list[FieldPath] | None:
