@@ -16,7 +16,7 @@ Role = Literal["seller", "warehouse", "retailer", "ops"]
 # Clocks of an issuer and of a function may differ by this many seconds.
 _LEEWAY = 30
 # The account becomes part of search filters and of document fields, so its alphabet is closed.
-_ACCOUNT = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,7 @@ class TokenVerifier:
         if scheme.lower() != "bearer" or not token.strip():
             raise _unauthorized("Send an OIDC token as 'Authorization: Bearer …'.")
         try:
-            # The first use of a key fetches it over blocking HTTP.
-            key = await asyncio.to_thread(self._keys.get_signing_key_from_jwt, token.strip())
+            key = await self._key(token.strip())
             return jwt.decode(
                 token.strip(),
                 key,
@@ -81,10 +80,17 @@ class TokenVerifier:
                 leeway=_LEEWAY,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
-        except jwt.PyJWKClientConnectionError as error:
-            raise Problem(503, "unavailable", "The token's issuer is out of reach; try again.") from error
         except jwt.PyJWTError as error:
             raise _unauthorized(f"The token is not valid: {error}.") from error
+
+    async def _key(self, token: str) -> jwt.PyJWK:
+        key_id = jwt.get_unverified_header(token).get("kid", "")
+        try:
+            # The first use of a key fetches it over blocking HTTP.
+            return await asyncio.to_thread(self._keys.get_signing_key, key_id)
+        # The last two: a connection that breaks off, an answer that is no JSON.
+        except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, OSError, ValueError) as error:
+            raise Problem(503, "unavailable", "The token's issuer is out of reach; try again.") from error
 
 
 def _unauthorized(detail: str) -> Problem:
@@ -93,7 +99,7 @@ def _unauthorized(detail: str) -> Problem:
 
 def _principal(claims: dict[str, Any]) -> Principal:
     account, roles = claims.get("account"), claims.get("roles", [])
-    if account is not None and not (isinstance(account, str) and _ACCOUNT.match(account)):
+    if account is not None and not (isinstance(account, str) and _ACCOUNT.fullmatch(account)):
         raise _unauthorized("The token's account claim is malformed.")
     if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
         raise _unauthorized("The token's roles claim must be a list of strings.")

@@ -6,7 +6,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import orjson
-from google.api_core.exceptions import Aborted, DeadlineExceeded, ServiceUnavailable
+from google.api_core.exceptions import (
+    Aborted,
+    DeadlineExceeded,
+    ResourceExhausted,
+    RetryError,
+    ServiceUnavailable,
+)
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -20,8 +26,8 @@ from shared.problems import Problem, validation_problem
 
 _log = logging.getLogger(__name__)
 
-# What Google's clients raise, after retries of their own, when a service is out of reach or contended.
-TRANSIENT = (TransientError, ServiceUnavailable, DeadlineExceeded, Aborted)
+# What Google's clients raise, after retries of their own, when a service is out of reach, contended or at its quota.
+TRANSIENT = (TransientError, ServiceUnavailable, DeadlineExceeded, Aborted, ResourceExhausted, RetryError)
 
 Handler = Callable[[Request], Awaitable[Response]]
 Model = TypeVar("Model", bound=BaseModel)
@@ -40,7 +46,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     """
     too_large = Problem(413, "body-too-large", f"The body may have at most {limit:,} bytes.")
     declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > limit:
+    if declared.isdecimal() and int(declared) > limit:
         raise too_large
     body = bytearray()
     async for chunk in request.stream():

@@ -105,7 +105,7 @@ class Attempt:
         """Read from the headers that Cloud Tasks sets."""
         retries = request.headers.get("x-cloudtasks-taskretrycount", "0")
         task = request.headers.get("x-cloudtasks-taskname", "")
-        return cls(task, int(retries) + 1 if retries.isdigit() else 1, max_attempts)
+        return cls(task, int(retries) + 1 if retries.isdecimal() else 1, max_attempts)
 
 
 class TaskHandler(Generic[Payload]):
