@@ -62,6 +62,17 @@ class Keys:
     admin_key: str
     search_key: str
 
+    def acl_of(self, key: str) -> frozenset[str]:
+        """The permissions of one of the application's own keys.
+
+        Raises:
+            ApiError: 404 for any other key.
+        """
+        acl = {self.admin_key: ADMIN_ACL, self.search_key: SEARCH_ACL}.get(key)
+        if acl is None:
+            raise ApiError(404, "Key does not exist")
+        return acl
+
     def access(self, app_id: str, key: str, now: float, source: str | None) -> Access:
         """What a request with these credentials from the IP address ``source`` may do at ``now``.
 

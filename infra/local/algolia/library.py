@@ -13,7 +13,7 @@ from .store import Store
 Change = tuple[str, dict[str, Any] | None]
 """An objectID and its new record, or None when it is gone."""
 
-_CHUNK = 250
+_CHUNK = 100
 
 
 class _Loaded:

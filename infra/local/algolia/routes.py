@@ -11,7 +11,7 @@ from infra.local.clock import Clock
 from .browse import browse
 from .catalog import Catalog, timestamp
 from .errors import ApiError, bad_request, not_implemented
-from .keys import Access
+from .keys import Access, Keys
 from .params import Query, build_query, read_params
 from .records import Operation, object_id_of, parse_operation
 from .search import Searcher, retrieved
@@ -54,7 +54,8 @@ def _access(request: web.Request, acl: str, index: str | None = None) -> Access:
 class Routes:
     """The handlers, over one catalog."""
 
-    def __init__(self, store: Store, catalog: Catalog, clock: Clock) -> None:
+    def __init__(self, store: Store, catalog: Catalog, keys: Keys, clock: Clock) -> None:
+        self._keys = keys
         self._store = store
         self._catalog = catalog
         self._clock = clock
@@ -64,6 +65,7 @@ class Routes:
         one = "/1/indexes/{index}"
         return [
             web.get("/1/indexes", self._list),
+            web.get("/1/keys/{key}", self._get_key),
             web.post("/1/indexes/*/batch", self._multiple_batch),
             web.post("/1/indexes/*/queries", self._queries),
             web.post("/1/indexes/*/objects", self._get_objects),
@@ -225,6 +227,14 @@ class Routes:
             return answer({"items": items, "nbPages": 1})
         page, size = int(request.query["page"]), int(request.query.get("hitsPerPage", "100"))
         return answer({"items": items[page * size : (page + 1) * size], "nbPages": -(-len(items) // size)})
+
+    async def _get_key(self, request: web.Request) -> web.Response:
+        _access(request, "admin")
+        self._catalog.counters.other_reads += 1
+        key = request.match_info["key"]
+        return answer(
+            {"value": key, "createdAt": 0, "acl": sorted(self._keys.acl_of(key) - {"admin"}), "validity": 0}
+        )
 
     async def _get_settings(self, request: web.Request) -> web.Response:
         index = request.match_info["index"]

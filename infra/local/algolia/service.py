@@ -71,7 +71,7 @@ class AlgoliaService:
         """The application, to be served over plain HTTP."""
         middlewares = [_errors, self._inject_faults, self._bound_body, self._authenticate]
         app = web.Application(middlewares=middlewares, client_max_size=1 << 30)
-        app.add_routes(Routes(self._store, self._catalog, self._clock).table())
+        app.add_routes(Routes(self._store, self._catalog, self._keys, self._clock).table())
         return app
 
     async def close(self) -> None:
