@@ -6,7 +6,7 @@ turns out longer than hoped is given up for gathering, which goes on after what 
 
 from collections.abc import Iterator
 from heapq import merge
-from itertools import groupby
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from infra.local.firestore.candidates import Candidates
@@ -162,20 +162,28 @@ class Execution:
                 found.append((key, document))
             if number % _PAUSE_EVERY == 0:
                 yield None
-        found.sort()
-        for _, document in found[skip:]:
-            yield Document.FromString(self._reader.by_id(document).data)
+        yield from islice(self._in_order(found), skip, None)
 
     def _all_collections(self) -> Steps:
-        """Documents of every collection below the parent, by name."""
+        """Documents of every collection below the parent; by name, unless an aggregation orders them."""
         base = self._store.database(self._query.database)
         low, high = self._path_range()
+        by_name = len(self._query.orders) == 1
+        found = []
         for number, stored in enumerate(self._reader.below(base + low, base + high), 1):
             document = Document.FromString(stored.data)
-            if self._key_of_match(View(document)) is not None:
+            key = self._key_of_match(View(document))
+            if key is not None and by_name:
                 yield document
-            elif number % _PAUSE_EVERY == 0:
+            elif key is not None:
+                found.append((key, stored.id))
+            if number % _PAUSE_EVERY == 0:
                 yield None
+        yield from self._in_order(found)
+
+    def _in_order(self, found: list[tuple[bytes, int]]) -> Steps:
+        for _, document in sorted(found):
+            yield Document.FromString(self._reader.by_id(document).data)
 
     def _path_range(self) -> tuple[bytes, bytes]:
         query = self._query

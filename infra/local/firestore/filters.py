@@ -232,7 +232,8 @@ def _field(message: StructuredQuery) -> Filter:
     if operator == "EQUAL":
         return Range(path, points([encoded]))
     if operator == "NOT_EQUAL":
-        return Range(path, _all_but([encoded]), is_inequality=True)
+        intervals = _all_but([encoded])
+        return Range(path, intervals, is_inequality=bool(intervals))
     if operator == "ARRAY_CONTAINS":
         return Contains(path, points([encoded]))
     raise invalid("A field filter must have an operator.")
@@ -251,7 +252,7 @@ def _list_filter(path: FieldPath, operator: str, value: Value) -> Filter:
     if operator == "IN":
         return Range(path, points(encoded))
     if operator == "NOT_IN":
-        return Range(path, _all_but(encoded), is_inequality=True)
+        return Range(path, _all_but(encoded), is_inequality=encoded != [NULL])
     return Contains(path, points(encoded))
 
 

@@ -1,10 +1,10 @@
 """A query in the form that the planner and the executor share, checked as Google checks it."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from math import prod
 
-from infra.local.firestore.encode import encode_path_prefix, invert
+from infra.local.firestore.encode import encode_path_prefix, encode_value, invert
 from infra.local.firestore.errors import failed_precondition, invalid, unimplemented
 from infra.local.firestore.filters import (
     MAX_DISJUNCTIONS,
@@ -22,7 +22,14 @@ from infra.local.firestore.filters import (
     simplified,
 )
 from infra.local.firestore.messages import StructuredQuery
-from infra.local.firestore.paths import FieldPath, Segments, parse_field_path, parse_parent
+from infra.local.firestore.paths import (
+    DOCUMENT_ID,
+    FieldPath,
+    Segments,
+    format_field_path,
+    parse_field_path,
+    parse_parent,
+)
 
 MAX_INEQUALITY_FIELDS = (
     10  # https://firebase.google.com/docs/firestore/query-data/multiple-range-fields#limitations
@@ -115,16 +122,16 @@ class Query:
         return encode_path_prefix((*self.parent, self.group))
 
 
-def compile_query(parent: str, message: StructuredQuery, aggregated: Collection[FieldPath] = ()) -> Query:
+def compile_query(parent: str, message: StructuredQuery) -> Query:
     """Check a ``StructuredQuery`` and add the orders that it implies.
 
     Args:
         parent: the name of the document, or of the root, below which to look.
         message: the raw protobuf message.
-        aggregated: fields that an aggregation adds up; documents must have them all, and are ordered by them.
 
     Raises:
-        FirestoreError: INVALID_ARGUMENT for what Google refuses, UNIMPLEMENTED for vector search.
+        FirestoreError: INVALID_ARGUMENT or FAILED_PRECONDITION for what Google refuses, UNIMPLEMENTED for vector
+            search.
     """
     if message.HasField("find_nearest"):
         raise unimplemented("find_nearest (vector search) is not served.")
@@ -136,7 +143,7 @@ def compile_query(parent: str, message: StructuredQuery, aggregated: Collection[
     explicit = _explicit_orders(message)
     if condition is not None:
         _check_filter(condition, message.where)
-    orders = _complete_orders(explicit, condition, aggregated)
+    orders = _complete_orders(explicit, condition)
     query = Query(
         database=resource.database,
         parent=resource.segments,
@@ -155,6 +162,33 @@ def compile_query(parent: str, message: StructuredQuery, aggregated: Collection[
     return query
 
 
+def with_aggregated(query: Query, paths: Iterable[FieldPath], message: StructuredQuery) -> Query:
+    """The query over those documents that have all aggregated fields; it is ordered by them, too.
+
+    Args:
+        query: compiled from ``message``.
+        paths: the fields that ``sum`` and ``avg`` add up.
+        message: tells which orders are explicit.
+
+    Raises:
+        FirestoreError: INVALID_ARGUMENT, the query filters or orders by ``__name__`` before them.
+    """
+    *orders, by_name = query.orders
+    missing = sorted(set(paths) - {order.path for order in orders})
+    if not missing:
+        return query
+    if query.whole_group and query.parent:
+        raise invalid("collection group queries are only allowed at the root parent")
+    names_first = message.order_by and message.order_by[-1].field.field_path == DOCUMENT_ID
+    if names_first or any(leaf.path == NAME for leaf in (leaves(query.filter) if query.filter else ())):
+        raise invalid(
+            f"This query requires an index that has fields [{', '.join(map(format_field_path, missing))}] after "
+            "__name__. Please try the query again with additional ordering on those fields."
+        )
+    implied = (Order(path, by_name.descending) for path in missing)
+    return replace(query, orders=(*orders, *implied, by_name))
+
+
 def _explicit_orders(message: StructuredQuery) -> tuple[Order, ...]:
     orders: list[Order] = []
     for each in message.order_by:
@@ -167,22 +201,15 @@ def _explicit_orders(message: StructuredQuery) -> tuple[Order, ...]:
     return tuple(orders)
 
 
-def _complete_orders(
-    explicit: tuple[Order, ...], condition: Filter | None, aggregated: Collection[FieldPath]
-) -> tuple[Order, ...]:
-    """Append the inequality fields by name, the aggregated ones, then ``__name__``, in the last explicit direction."""
+def _complete_orders(explicit: tuple[Order, ...], condition: Filter | None) -> tuple[Order, ...]:
+    """Append the inequality fields by name, then ``__name__``, in the last explicit direction."""
     descending = bool(explicit) and explicit[-1].descending
     present = {order.path for order in explicit} | {NAME}
     implied = sorted(_inequality_fields(condition) - present)
     if explicit and explicit[-1].path == NAME:
         if implied:
             raise invalid("order by clause cannot contain more fields after the key")
-        if present.issuperset(aggregated):
-            return explicit
-        raise invalid(
-            "Aggregated fields cannot follow __name__ in an index. Add an order on them to the query."
-        )
-    implied += sorted(set(aggregated) - present - set(implied))
+        return explicit
     return (*explicit, *(Order(path, descending) for path in implied), Order(NAME, descending))
 
 
@@ -219,14 +246,13 @@ def _projection(message: StructuredQuery) -> tuple[FieldPath, ...] | None:
 def _check_filter(condition: Filter, message: StructuredQuery) -> None:
     if len(_inequality_fields(condition)) > MAX_INEQUALITY_FIELDS:
         raise invalid(f"Only inequality filters on up to {MAX_INEQUALITY_FIELDS} fields are allowed.")
-    inequalities = _inequality_fields(condition)
-    possible = simplified(condition)
-    if possible != NOTHING and inequalities and NAME not in inequalities and _pins_name(possible):
+    inequalities = {leaf.path for leaf in leaves(condition) if isinstance(leaf, Range) and leaf.is_inequality}
+    if inequalities and NAME not in inequalities and _pins_name(condition):
         raise invalid(
             "Equality on key is not allowed if there are other inequality fields and key does not appear in "
             "inequalities."
         )
-    disjunctions = _disjunctions(condition)
+    disjunctions = _disjunctions(message)
     if disjunctions > MAX_DISJUNCTIONS:
         raise invalid(
             f"Too many disjunctions after normalization. Result had {disjunctions} disjunctions which is more "
@@ -265,17 +291,16 @@ def _operators(message: StructuredQuery) -> Iterator[str]:
         yield StructuredQuery.FieldFilter.Operator.Name(message.field_filter.op)
 
 
-def _disjunctions(condition: Filter) -> int:
+def _disjunctions(message: StructuredQuery) -> int:
     """How many conjunctions the filter has in disjunctive normal form."""
-    if isinstance(condition, And):
-        return prod(map(_disjunctions, condition.children))
-    if isinstance(condition, Or):
-        return sum(map(_disjunctions, condition.children))
-    return (
-        1
-        if not isinstance(condition, Contains) and condition.is_inequality
-        else max(1, len(condition.intervals))
-    )
+    if message.HasField("composite_filter"):
+        parts = map(_disjunctions, message.composite_filter.filters)
+        is_or = message.composite_filter.op == StructuredQuery.CompositeFilter.OR
+        return sum(parts) if is_or else prod(parts)
+    operator = message.field_filter.op
+    if operator in (StructuredQuery.FieldFilter.IN, StructuredQuery.FieldFilter.ARRAY_CONTAINS_ANY):
+        return len(set(map(encode_value, message.field_filter.value.array_value.values)))
+    return 1
 
 
 def _array_filters(condition: Filter) -> int:

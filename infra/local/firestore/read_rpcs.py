@@ -1,7 +1,7 @@
 """RPCs that read documents and run queries."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -13,7 +13,7 @@ from infra.local.firestore.errors import FirestoreError, invalid, unimplemented
 from infra.local.firestore.executor import Execution, identity, page
 from infra.local.firestore.messages import Document
 from infra.local.firestore.paths import FieldPath, parse_database, parse_document, parse_field_path
-from infra.local.firestore.queries import Query, compile_query
+from infra.local.firestore.queries import Query, compile_query, with_aggregated
 from infra.local.firestore.storage import Reader
 from infra.local.firestore.transactions import Transaction
 from infra.local.firestore.write_rpcs import begin
@@ -74,8 +74,9 @@ class ReadRpcs:
     async def run_aggregation_query(self, request: Any, _: Any) -> AsyncIterator[Any]:
         message = request.structured_aggregation_query
         aggregations = compile_aggregations(message)
-        fields = [each.path for each in aggregations if each.path]
-        query = _compiled(request, message.structured_query, fields)
+        compiled = _compiled(request, message.structured_query)
+        added_up = [each.path for each in aggregations if each.path]
+        query = with_aggregated(compiled, added_up, message.structured_query)
         transaction = self._transaction(request, query.database)
         read_time = timestamp(self._read_time_us(transaction))
         with self._database.snapshot(transaction) as reader:
@@ -148,10 +149,10 @@ class ReadRpcs:
         return transaction.read_time_us if transaction else self._database.read_time_us()
 
 
-def _compiled(request: Any, message: Any, aggregated: Collection[FieldPath] = ()) -> Query:
+def _compiled(request: Any, message: Any) -> Query:
     if request.HasField("explain_options"):
         raise unimplemented("explain_options are not served.")
-    return compile_query(request.parent, message, aggregated)
+    return compile_query(request.parent, message)
 
 
 def _mask(request: Any) -> list[FieldPath] | None:
