@@ -64,7 +64,6 @@ class DataDirectory:
         log = self.path / "functions.log"
         if log.exists():
             os.replace(log, self.path / "functions.log.1")
-        log.touch(mode=0o600)
         return log
 
     def is_seeded(self) -> bool:

@@ -47,6 +47,7 @@ class Supervisor:
         self._assignment = assignment
         self._environment = environment
         self._log = log
+        log.touch(mode=0o600)
         self._report = report
         self._echo = echo
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -57,6 +58,12 @@ class Supervisor:
         self._changed = asyncio.Condition()
         self._supervision: asyncio.Task[None] | None = None
         self.restarts = 0
+
+    @property
+    def process_id(self) -> int:
+        """The process that runs now, or ran last."""
+        assert self._process is not None, "not started"
+        return self._process.pid
 
     async def start(self) -> None:
         """Start the process and wait until it serves.

@@ -110,9 +110,12 @@ async def _sync(door: FrontDoor) -> None:
     run = await door.call("POST", "/_local/schedules/returnsUpdateCron:run")
     if run["status"] != 200:
         raise DemoError(f"returnsUpdateCron ended with {run['status']}: {run['reason']}")
-    async with asyncio.timeout(_SYNC_SECONDS):
-        while await _tasks_left(door):
-            await asyncio.sleep(_RETRY_LOOK_SECONDS)
+    try:
+        async with asyncio.timeout(_SYNC_SECONDS):
+            while await _tasks_left(door):  # noqa: ASYNC110  # over HTTP there is no event to wait for
+                await asyncio.sleep(_RETRY_LOOK_SECONDS)
+    except TimeoutError:
+        raise DemoError(f"the sync has not ended within {_SYNC_SECONDS} s") from None
 
 
 async def _tasks_left(door: FrontDoor) -> int:

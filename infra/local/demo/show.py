@@ -43,7 +43,7 @@ def commands(base_url: str) -> str:
         (
             "Try, in another terminal:",
             f"  TOKEN=$(curl -s -H 'Accept: text/plain' '{base_url}/_local/token?sub=me&roles=ops')",
-            f"""  curl -s -H "Authorization: Bearer $TOKEN" '{search}?q=boots&status=received&facets=account'""",
+            f"""  curl -s -H "Authorization: Bearer $TOKEN" '{search}?q=boots&status=received&facets=warehouse'""",
             f'  curl -s -H "Authorization: Bearer $TOKEN" {base_url}/returns/RET-000001',
             f"  curl -s -X POST {base_url}/_local/schedules/returnsUpdateCron:run",
             f"""  curl -s -X POST {base_url}/_local/clock:advance -d '{{"seconds": 900}}'""",

@@ -1,0 +1,103 @@
+"""The local cloud in a terminal: what it does from start to stop, and what it tells the person there."""
+
+import asyncio
+import signal
+import socket
+import sys
+from http import HTTPStatus
+from pathlib import Path
+
+import aiohttp
+import uvloop
+
+from infra.local.data_directory import DataDirectory
+from infra.local.demo.load import DemoError, FrontDoor, load_demo
+from infra.local.demo.show import commands, describe
+from infra.local.environment import AUDIENCE
+from infra.local.options import Options
+from infra.local.running import Running, running
+from infra.local.supervisor import FunctionsError
+from infra.topology import Topology
+
+_SOURCE = Path(__file__).parents[2] / "main.py"
+_TOKEN_SECONDS = 600
+
+
+class NoAnswerError(Exception):
+    """A function does not answer as it should; the text says where to look."""
+
+
+def run(options: Options, topology: Topology, directory: DataDirectory, listener: socket.socket) -> int:
+    """Serve until SIGINT or SIGTERM. Returns the process's exit status.
+
+    Args:
+        listener: of the gateway.
+    """
+    try:
+        uvloop.run(_until_stopped(options, topology, directory, listener))
+    except DemoError as error:
+        print(f"The demo data could not be loaded: {error}. The functions' log says more.", file=sys.stderr)
+        return 1
+    except NoAnswerError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except FunctionsError as error:
+        print(f"The functions cannot be loaded.\n{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _until_stopped(
+    options: Options, topology: Topology, directory: DataDirectory, listener: socket.socket
+) -> None:
+    """Serve until a signal; whatever is being done then is cancelled, and everything stops in order."""
+    serving = asyncio.create_task(_serve(options, topology, directory, listener))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+    await asyncio.wait({serving})
+    if not serving.cancelled():
+        serving.result()
+
+
+async def _serve(
+    options: Options, topology: Topology, directory: DataDirectory, listener: socket.socket
+) -> None:
+    async with running(options, topology, _SOURCE, directory, listener) as system:
+        _introduce(system, options)
+        async with aiohttp.ClientSession(system.base_url) as session:
+            if options.seed == "demo" and not directory.is_seeded():
+                await _seed(system, session)
+                directory.mark_seeded()
+            await _until_answered(system, session)
+        print(f"{commands(system.base_url)}\n\nCtrl-C stops it.\nready", flush=True)
+        await asyncio.Event().wait()
+
+
+def _introduce(system: Running, options: Options) -> None:
+    firestore = f", Firestore at {options.firestore_host} (yours)" if options.firestore_host else ""
+    print(f"Backstock is on {system.base_url}, its data in {_short(options.data_dir)}{firestore}.")
+    print(f"Clients in another shell: . {_short(system.environment_file)}")
+    print(f"The functions' log:       {_short(system.log)}\n", flush=True)
+
+
+async def _seed(system: Running, session: aiohttp.ClientSession) -> None:
+    claims = {"aud": AUDIENCE, "sub": "demo", "roles": ["ops"]}
+    door = FrontDoor(session, system.cloud.users.mint(claims, _TOKEN_SECONDS))
+    report = await load_demo(door, system.cloud.clock.now().date())
+    print(f"{describe(report)}\n", flush=True)
+
+
+async def _until_answered(system: Running, session: aiohttp.ClientSession) -> None:
+    """See a function answer through the gateway: without a token it answers 401, which is an answer."""
+    name = next(
+        name for name, function in system.cloud.topology.functions.items() if function.access == "public"
+    )
+    async with session.get(f"/{name}") as response:
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise NoAnswerError(f"The function {name} answers {response.status}; see {_short(system.log)}.")
+
+
+def _short(path: Path) -> str:
+    """A path as a person would type it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
