@@ -62,4 +62,6 @@ def algolia(config: Settings, api_key: str) -> "TransporterSync":
         # Twice, because the client passes over a host that has just failed, and production has several.
         hosts = [Host(url.hostname or "", scheme=url.scheme, port=url.port) for _ in range(2)]
         search_config.hosts = HostsCollection(hosts)
+    else:
+        search_config.set_default_hosts()  # type: ignore[no-untyped-call]
     return TransporterSync(search_config)
