@@ -1,6 +1,6 @@
 """The state behind the RPCs: storage, time, open transactions and counters."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from infra.local.firestore.paths import Resource, parse_document
 from infra.local.firestore.stats import Stats
 from infra.local.firestore.storage import Change, Reader, Store, Stored
 from infra.local.firestore.transactions import Transaction, Transactions
-from infra.local.firestore.writes import Outcome, apply_write, microseconds, target
+from infra.local.firestore.writes import Outcome, apply_write, check_write, microseconds, target
 
 
 @dataclass
@@ -47,12 +47,13 @@ class Database:
         self._latest_us = max(self._latest_us, int(self.clock.time() * 1_000_000))
         return self._latest_us
 
-    def commit(self, database: str, writes: Iterable[Write]) -> Committed:
+    def commit(self, database: str, writes: Sequence[Write]) -> Committed:
         """Apply all writes or none.
 
         Raises:
             FirestoreError: a write is refused; nothing was changed.
         """
+        _check_writes(writes)
         time_us = self._latest_us = max(self._latest_us + 1, int(self.clock.time() * 1_000_000))
         staged: dict[bytes, _Staged] = {}
         outcomes = []
@@ -101,6 +102,17 @@ class Database:
             document = Document.FromString(before.data) if before else None
             staged[path] = _Staged(resource, before, document, document)
         return staged[path]
+
+
+def _check_writes(writes: Sequence[Write]) -> None:
+    """Check each write, and that none needs the opposite of what an earlier one leaves behind."""
+    exists: dict[str, bool] = {}
+    for write in writes:
+        check_write(write)
+        name, condition = target(write), write.current_document
+        if condition.HasField("exists") and exists.get(name, condition.exists) != condition.exists:
+            raise invalid(f'A write of this request contradicts an earlier one of document "{name}".')
+        exists[name] = write.WhichOneof("operation") != "delete"
 
 
 def _changes(staged: Iterable[_Staged], time_us: int) -> list[Change]:

@@ -47,11 +47,16 @@ _timestamp = struct.Struct(">cQI")
 
 
 def encode_value(value: Value) -> bytes:
-    """The encoding of a value of any type."""
-    encoded = _encode(value)
+    """The encoding of a value of any type, as indexes hold it: its first 1,500 bytes."""
+    encoded = encode_whole(value)
     if len(encoded) < _SURELY_SMALL or value_size(value) <= MAX_INDEXED_BYTES:
         return encoded
     return _Truncation().encode(value)
+
+
+def encode_whole(value: Value) -> bytes:
+    """The encoding of all of a value, however long."""
+    return _ENCODERS[value.WhichOneof("value_type")](value)
 
 
 def encode_path(segments: Segments) -> bytes:
@@ -85,10 +90,6 @@ def is_vector(value: Value) -> bool:
     """Whether a map value is the wire form of a vector."""
     fields = value.map_value.fields
     return "__type__" in fields and fields["__type__"].string_value == VECTOR_TYPE
-
-
-def _encode(value: Value) -> bytes:
-    return _ENCODERS[value.WhichOneof("value_type")](value)
 
 
 def _segment(segment: str) -> bytes:
@@ -140,7 +141,7 @@ def _geo_point(value: Value) -> bytes:
 
 
 def _sequence(values: Iterable[Value]) -> bytes:
-    return b"".join(map(_encode, values)) + b"\x00"
+    return b"".join(map(encode_whole, values)) + b"\x00"
 
 
 def _map(value: Value) -> bytes:
@@ -149,7 +150,7 @@ def _map(value: Value) -> bytes:
         elements = fields["value"].array_value.values
         return VECTOR + struct.pack(">I", len(elements)) + _sequence(elements)
     pairs = sorted((name.encode(), name) for name in fields)
-    return MAP + b"".join(b"\x01" + _text(raw) + _encode(fields[name]) for raw, name in pairs) + b"\x00"
+    return MAP + b"".join(b"\x01" + _text(raw) + encode_whole(fields[name]) for raw, name in pairs) + b"\x00"
 
 
 _ENCODERS: dict[str | None, Callable[[Value], bytes]] = {
@@ -202,7 +203,7 @@ class _Truncation:
         elif kind == "map_value" and not is_vector(value):
             self._map(value)
         else:
-            self._parts.append(_encode(value))
+            self._parts.append(encode_whole(value))
             self._left -= FIXED_SIZES.get(kind, 0)
 
     def _string(self, text: str) -> None:

@@ -252,7 +252,7 @@ def _list_filter(path: FieldPath, operator: str, value: Value) -> Filter:
     if operator == "IN":
         return Range(path, points(encoded))
     if operator == "NOT_IN":
-        return Range(path, _all_but(encoded), is_inequality=encoded != [NULL])
+        return Range(path, _all_but(encoded), is_inequality=set(encoded) != {NULL})
     return Contains(path, points(encoded))
 
 

@@ -3,12 +3,18 @@
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 
-from infra.local.firestore.documents import check_document, check_fields, check_value
+from infra.local.firestore.documents import check_document, check_fields
 from infra.local.firestore.errors import already_exists, failed_precondition, invalid, not_found
 from infra.local.firestore.indexes import field_value
 from infra.local.firestore.messages import Document, Precondition, Timestamp, Value, Write
-from infra.local.firestore.paths import DOCUMENT_ID, FieldPath, parse_field_path
-from infra.local.firestore.transforms import transformed
+from infra.local.firestore.paths import (
+    DOCUMENT_ID,
+    FieldPath,
+    format_field_path,
+    parse_document,
+    parse_field_path,
+)
+from infra.local.firestore.transforms import check_transform, transformed
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,37 @@ def target(write: Write) -> str:
     raise invalid("empty write operation")
 
 
+def check_write(write: Write) -> None:
+    """Refuse a write that no state of the database would make legal. Google checks all writes before it applies one.
+
+    Raises:
+        FirestoreError: INVALID_ARGUMENT, or UNIMPLEMENTED for a transform that is not served.
+    """
+    parse_document(target(write))
+    check_fields(write.update.fields)
+    for text in write.update_mask.field_paths:
+        parse_field_path(text)
+    paths = set()
+    for transform in _transforms(write):
+        check_transform(transform)
+        paths.add(parse_field_path(transform.field_path))
+    if (DOCUMENT_ID,) in paths:
+        raise invalid("A transform cannot change __name__.")
+    for path in paths:
+        if any(path[:length] in paths for length in range(1, len(path))):
+            raise invalid(
+                f"Cannot transform property {format_field_path(path)} and one above it at the same time."
+            )
+
+
+def _transforms(write: Write) -> Sequence[Value]:
+    is_transform = write.WhichOneof("operation") == "transform"
+    found: Sequence[Value] = write.transform.field_transforms if is_transform else write.update_transforms
+    return found
+
+
 def apply_write(write: Write, current: Document | None, now_us: int) -> Outcome:
-    """The result of a write at a commit time (microseconds since the epoch); ``current`` is not changed.
+    """The result of a checked write at a commit time (microseconds since the epoch); ``current`` is not changed.
 
     A write that changes nothing keeps the document's update time, as at Google.
 
@@ -51,12 +86,8 @@ def apply_write(write: Write, current: Document | None, now_us: int) -> Outcome:
     if current is not None:
         result.CopyFrom(current)
     if operation == "update":
-        check_fields(write.update.fields)
         _update(write, result)
-        transforms = write.update_transforms
-    else:
-        transforms = write.transform.field_transforms
-    results = _transform(transforms, result.fields, now_us)
+    results = _transform(_transforms(write), result.fields, now_us)
     result.name = target(write)
     return Outcome(_finished(result, current, now_us), results)
 
@@ -146,10 +177,7 @@ def _transform(transforms: Sequence[Value], fields: MutableMapping[str, Value], 
     results = []
     for transform in transforms:
         path = parse_field_path(transform.field_path)
-        if path == (DOCUMENT_ID,):
-            raise invalid("A transform cannot change __name__.")
         value, result = transformed(transform, field_value(fields, path), now_us)
-        check_value(value, len(path))
         set_field(fields, path, value)
         results.append(result)
     return results
