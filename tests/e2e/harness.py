@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import httpx
@@ -49,7 +50,11 @@ class LocalCloud:
             text=True,
         )
         threading.Thread(target=self._read, daemon=True).start()
-        self.http = httpx.Client(base_url=self.base_url, timeout=30)
+
+    @cached_property
+    def http(self) -> httpx.Client:
+        """A client of its gateway."""
+        return httpx.Client(base_url=self.base_url, timeout=30)
 
     def _read(self) -> None:
         assert self.process.stdout is not None

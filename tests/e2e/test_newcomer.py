@@ -1,0 +1,66 @@
+"""What a newcomer sees on the first start, and that what it offers to paste works."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from infra.local.demo.returns import demo_returns
+from tests.e2e.harness import LocalCloud, local_cloud
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """The first start, with the demo."""
+    with local_cloud(tmp_path_factory.mktemp("data") / "local", SEED="demo") as cloud:
+        yield cloud
+
+
+def test_it_tells_what_happened(newcomer: LocalCloud) -> None:
+    assert "2,400 returns of 6 shops" in newcomer.text
+    assert "(2,400 created)" in newcomer.text
+    assert "2,400 index operations" in newcomer.text
+    assert "RET-" in newcomer.text
+
+
+def test_the_index_holds_every_return_that_is_not_cancelled(newcomer: LocalCloud) -> None:
+    now = datetime.now(UTC)
+    listed = [entry for entry in demo_returns(now.date()) if _status(entry, now) != "cancelled"]
+    found = newcomer.http.get("/search-order-return-index-data", headers=newcomer.token("ops"))
+    assert found.raise_for_status().json()["total"] == len(listed)
+
+
+def _status(entry: dict[str, str], now: datetime) -> str:
+    changes_at = entry.get("next_status_at")
+    changed = changes_at is not None and datetime.fromisoformat(changes_at) <= now
+    return entry["next_status"] if changed else entry["status"]
+
+
+def test_every_command_that_it_prints_works_when_pasted(newcomer: LocalCloud, tmp_path: Path) -> None:
+    if not shutil.which("curl"):
+        pytest.skip("curl is not installed")
+    commands = [line.strip() for line in newcomer.output if line.startswith("  ") and "curl" in line]
+    assert len(commands) == 7
+    strict = 'curl() { command curl --fail-with-body "$@" && echo; }'
+    script = "\n".join(("set -eu", strict, *commands))
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines() if line]
+    assert answers[0]["hits"]
+    assert answers[1]["return_id"] == "RET-000001"
+    assert len(answers) == len(commands) - 1  # the first keeps its answer in TOKEN
+
+
+def test_the_next_start_loads_nothing_again(newcomer: LocalCloud) -> None:
+    assert newcomer.stop() == 0
+    again = newcomer.restarted()
+    try:
+        again.wait_for("ready")
+        assert "Demo:" not in again.text
+        assert again.http.get("/returns/RET-000001", headers=again.token("ops")).status_code == 200
+    finally:
+        again.stop()
