@@ -225,7 +225,7 @@ class Catalog:
         """Change settings, creating the index; None resets one to its default.
 
         Raises:
-            ApiError: 400 for a wrong setting or replica, 501 for a setting whose effect is not implemented.
+            ApiError: 400 for a wrong setting or replica, or a setting whose effect is not implemented.
         """
         settings = validated(changes)
         with self._store.transaction():

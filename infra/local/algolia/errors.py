@@ -18,8 +18,11 @@ def bad_request(message: str, **details: Any) -> ApiError:
 
 
 def not_implemented(feature: str) -> ApiError:
-    """Algolia can do this; the stand-in cannot, and says so rather than answer wrongly."""
-    return ApiError(501, f"{feature}: not implemented by the local Algolia")
+    """Algolia can do this; the stand-in cannot, and says so rather than answer wrongly.
+
+    Not 501: the official clients take any 5xx for a broken host, retry, and never show the message.
+    """
+    return ApiError(400, f"{feature}: not implemented by the local Algolia")
 
 
 def index_missing(name: str) -> ApiError:

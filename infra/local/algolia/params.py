@@ -93,7 +93,7 @@ def read_params(raw: Mapping[str, Any]) -> Params:
     """Parameters with their types, from JSON or from the texts of a URL; ``params`` is a URL-encoded string of more.
 
     Raises:
-        ApiError: 400 for an unknown parameter or a wrong value, 501 for one whose effect is not implemented.
+        ApiError: 400 for an unknown parameter or a wrong value, or one whose effect is not implemented.
     """
     given = {**dict(parse_qsl(str(raw.get("params") or ""), keep_blank_values=True)), **raw}
     given.pop("params", None)

@@ -120,4 +120,4 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return answer(error.body, status=error.status)
     except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
         message = f"{request.method} {request.path}: not implemented by the local Algolia"
-        return answer({"message": message, "status": 501}, status=501)
+        return answer({"message": message, "status": 404}, status=404)

@@ -102,7 +102,7 @@ def validated(changes: Mapping[str, Any]) -> dict[str, Any]:
     """The changes of a PUT settings, as they are stored; None resets a setting.
 
     Raises:
-        ApiError: 400 for an unknown setting or a wrong value; 501 for one whose effect is not implemented.
+        ApiError: 400 for an unknown setting or a wrong value; for one whose effect is not implemented.
     """
     for name, value in changes.items():
         if value is not None:

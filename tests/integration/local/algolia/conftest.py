@@ -1,12 +1,13 @@
 """The service, served on a port of its own, and Algolia's official clients for it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 from algoliasearch.http.hosts import Host, HostsCollection
 from algoliasearch.search.client import SearchClient
@@ -35,6 +36,32 @@ class Local:
         config.hosts = HostsCollection(hosts)
         config.max_rate_limit_retries = 0
         return config
+
+    @asynccontextmanager
+    async def fresh(self, key: str) -> AsyncIterator[SearchClient]:
+        """A client that has not given up any host yet."""
+        client = SearchClient.create_with_config(self.config(key))
+        try:
+            yield client
+        finally:
+            await client.close()
+
+    async def raw(self, method: str, path: str) -> tuple[int, Mapping[str, str]]:
+        """Status and headers of a request without any client, with the admin key."""
+        headers = {"x-algolia-application-id": APP, "x-algolia-api-key": ADMIN}
+        async with (
+            ClientSession() as session,
+            session.request(method, self.url(path), headers=headers) as response,
+        ):
+            return response.status, response.headers
+
+    async def plain(self, path: str) -> tuple[int, Any]:
+        """Status and body of a GET without any client or header."""
+        async with ClientSession() as session, session.get(self.url(path)) as response:
+            return response.status, await response.json()
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
 
     async def save(self, index: str, *records: dict[str, Any]) -> None:
         await self.client.save_objects(index, list(records), wait_for_tasks=True)
