@@ -4,7 +4,7 @@ Each method that changes something commits one transaction and returns the ids o
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from .controls import Counters, Limits
 from .errors import ApiError, bad_request, index_missing
 from .inverted import InvertedIndex
 from .library import Library
-from .records import BatchResult, Operation, too_big
+from .records import BatchResult, Operation, encoded
 from .settings import DEFAULTS, parse_replicas, schema_of, validated
 from .store import Index, Store
 
@@ -162,14 +162,11 @@ class Catalog:
 
     def _save(self, index_id: int, result: BatchResult) -> None:
         limit = self.limits.record_size_limit
-        encoded = []
-        for position, (object_id, record) in enumerate(result.changes.items()):
-            if record is not None:
-                data = orjson.dumps(record)
-                if len(data) > limit:
-                    raise too_big(position, object_id, len(data), limit)
-                encoded.append((object_id, data))
-        self._store.put_records(index_id, encoded)
+        changes = enumerate(result.changes.items())
+        rows = [
+            (key, encoded(place, record, limit)) for place, (key, record) in changes if record is not None
+        ]
+        self._store.put_records(index_id, rows)
         self._store.delete_records(
             index_id, [key for key, record in result.changes.items() if record is None]
         )
@@ -271,15 +268,14 @@ class Catalog:
 
     # Copy and move
 
-    def copy(self, name: str, destination: str, scope: Iterable[str] | None) -> int:
-        """Copy an index over another; with a ``scope``, only its settings (rules and synonyms are always empty).
+    def copy(self, name: str, destination: str, scopes: frozenset[str] | None) -> int:
+        """Copy an index over another; with ``scopes``, only its settings (rules and synonyms are always empty).
 
         Raises:
             ApiError: 400 for an unknown scope, or a destination that is a replica or has replicas.
         """
-        scopes = None if scope is None else frozenset(scope)
         if scopes is not None and not scopes <= _SCOPES:
-            raise bad_request(f"Invalid scope: {', '.join(sorted(scopes - _SCOPES))}")
+            raise bad_request(f"Invalid scope: expected some of {', '.join(sorted(_SCOPES))}")
         with self._store.transaction():
             source, target = self._ends(name, destination)
             if scopes is None or "settings" in scopes:

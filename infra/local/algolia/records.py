@@ -34,7 +34,7 @@ def parse_operation(position: int, action: Any, body: Any, record_size_limit: in
     Raises:
         ApiError: 400 for an unknown action, a missing objectID or a record over ``record_size_limit`` bytes of JSON.
     """
-    if action not in ACTIONS:
+    if not isinstance(action, str) or action not in ACTIONS:
         raise bad_request(f"Invalid action {action!r} at position {position}", position=position)
     if action in ("delete", "clear"):
         return Operation(action)
@@ -44,7 +44,7 @@ def parse_operation(position: int, action: Any, body: Any, record_size_limit: in
         body = {**body, "objectID": uuid.uuid4().hex}
     object_id = object_id_of(body.get("objectID"), position)
     record = body if body["objectID"] == object_id else {**body, "objectID": object_id}
-    _check_size(position, record, record_size_limit)
+    encoded(position, record, record_size_limit)
     return Operation(action, object_id, record)
 
 
@@ -64,10 +64,19 @@ def object_id_of(value: Any, position: int = 0) -> str:
     return value
 
 
-def _check_size(position: int, record: Record, limit: int) -> None:
-    size = len(orjson.dumps(record))
-    if size > limit:
-        raise too_big(position, record["objectID"], size, limit)
+def encoded(position: int, record: Record, limit: int) -> bytes:
+    """A record as it is stored.
+
+    Raises:
+        ApiError: 400 when it is over ``limit`` bytes, nested deeper than 254 levels, or has integers over 64 bits.
+    """
+    try:
+        data = orjson.dumps(record)
+    except orjson.JSONEncodeError as error:
+        raise bad_request(f"Invalid record at the position {position}: {error}", position=position) from None
+    if len(data) > limit:
+        raise too_big(position, record["objectID"], len(data), limit)
+    return data
 
 
 def too_big(position: int, object_id: str, size: int, limit: int) -> ApiError:
@@ -107,7 +116,7 @@ def partially_updated(record: Record | None, changes: Mapping[str, Any], object_
 
 
 def _operate(attribute: str, operation: Mapping[str, Any], current: Any) -> Any:
-    name, value = operation["_operation"], operation.get("value")
+    name, value = str(operation["_operation"]), operation.get("value")
     if name in _NUMERIC:
         present = 0 if current is None else current
         if not _is_number(value) or not _is_number(present):

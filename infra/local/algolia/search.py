@@ -1,6 +1,7 @@
 """One search, from a query to Algolia's answer."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -154,7 +155,7 @@ class Searcher:
         return hits
 
     def _annotations(self, query: Query, highlighter: Highlighter, record: dict[str, Any]) -> dict[str, Any]:
-        visible = {name: value for name, value in record.items() if name not in query.unretrievable}
+        visible = _pick(record, None, query.unretrievable)
         searchable = [name for entry in self._searchable() for name in entry.attributes]
         attributes = query.highlight if query.highlight is not None else searchable or None
         annotations = {}
@@ -185,7 +186,7 @@ def retrieved(record: dict[str, Any], query: Query) -> dict[str, Any]:
     return {**chosen, "objectID": record["objectID"]}
 
 
-def _pick(value: Any, wanted: list[str] | None, unwanted: set[str], path: str = "") -> Any:
+def _pick(value: Any, wanted: list[str] | None, unwanted: AbstractSet[str], path: str = "") -> Any:
     """A record reduced to the wanted paths (None: all) without the unwanted ones; nested paths have dots."""
     picked = {}
     for name, child in value.items():
@@ -199,7 +200,7 @@ def _pick(value: Any, wanted: list[str] | None, unwanted: set[str], path: str = 
     return picked
 
 
-def _without(value: Any, unwanted: set[str], path: str) -> Any:
+def _without(value: Any, unwanted: AbstractSet[str], path: str) -> Any:
     if not any(name.startswith(f"{path}.") for name in unwanted):
         return value
     return _each(value, lambda item: _pick(item, None, unwanted, path))

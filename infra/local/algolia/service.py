@@ -14,10 +14,12 @@ from infra.local.clock import Clock
 from .catalog import Catalog
 from .controls import Counters, FaultPlan, FaultSource, Limits
 from .errors import ApiError
+from .http import ACCESS, answer
 from .keys import Keys
 from .library import Library
-from .routes import ACCESS, Routes, answer
+from .read_routes import ReadRoutes
 from .store import Store
+from .write_routes import WriteRoutes
 
 
 class AlgoliaService:
@@ -71,7 +73,8 @@ class AlgoliaService:
         """The application, to be served over plain HTTP."""
         middlewares = [_errors, self._inject_faults, self._bound_body, self._authenticate]
         app = web.Application(middlewares=middlewares, client_max_size=1 << 30)
-        app.add_routes(Routes(self._store, self._catalog, self._keys, self._clock).table())
+        app.add_routes(WriteRoutes(self._store, self._catalog, self._clock).table())
+        app.add_routes(ReadRoutes(self._store, self._catalog, self._keys).table())
         return app
 
     async def close(self) -> None:

@@ -53,6 +53,12 @@ _INTEGERS = {
     "minWordSizefor2Typos": (0, 1 << 16),
     "maxFacetHits": (1, 100),
 }
+_TYPES: dict[str, type] = {
+    "highlightPreTag": str,
+    "highlightPostTag": str,
+    "snippetEllipsisText": str,
+    "allowTyposOnNumericTokens": bool,
+}
 _LISTS = frozenset(
     {
         "searchableAttributes", "attributesForFaceting", "customRanking", "ranking", "replicas", "attributesToRetrieve",
@@ -62,7 +68,7 @@ _LISTS = frozenset(
 )  # fmt: skip
 _FREE = frozenset(
     {
-        "highlightPreTag", "highlightPostTag", "snippetEllipsisText", "allowTyposOnNumericTokens", "userData",
+        "userData",
         "allowCompressionOfIntegerArray", "enableRules", "enablePersonalization", "enableReRanking", "queryLanguages",
         "indexLanguages", "version", "renderingContent", "decompoundQuery",
     }
@@ -118,6 +124,9 @@ def _check(name: str, value: Any) -> None:
         check_choice(name, value)
     elif name in _INTEGERS:
         check_integer(name, value)
+    elif name in _TYPES:
+        if not isinstance(value, _TYPES[name]):
+            raise bad_request(f"Invalid value for {name}: {value!r}")
     elif name in _LISTS:
         if not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
             raise bad_request(f"Invalid value for {name}: expected an array of strings")
