@@ -4,7 +4,7 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from infra.local.task_list import TaskList
 _TOKEN_SECONDS = 3600
 _LONGEST_TOKEN_SECONDS = 10 * 365 * 86400
 _LONGEST_ADVANCE_SECONDS = 10 * 365 * 86400
+_FUNCTIONS_SECONDS = 15.0
 _IDLE_SECONDS, _LONGEST_IDLE_SECONDS = 30.0, 3600.0
 
 
@@ -111,9 +112,11 @@ class Controls:
         async with self._moving:
             offset = clock.offset + seconds
             self._keep_offset(offset)
-            # The functions first: the deliveries that the move sets off are to find the new time there.
-            await self._functions.shift_clock(offset)
-            clock.advance(seconds)
+            try:
+                # The functions first: the deliveries that the move sets off are to find the new time there.
+                await _in_time(self._functions.shift_clock(offset))
+            finally:
+                clock.advance(seconds)
         return web.json_response(self._time())
 
     def _time(self) -> dict[str, Any]:
@@ -157,8 +160,18 @@ class Controls:
 
     async def _kill_functions(self, _: web.Request) -> web.Response:
         started = time.monotonic()
-        await self._functions.kill()
+        await _in_time(self._functions.kill())
         return web.json_response({"back_after_seconds": round(time.monotonic() - started, 3)})
+
+
+async def _in_time(change: Awaitable[None]) -> None:
+    """Wait for the functions process, though not for ever: it may be unable to start."""
+    try:
+        await asyncio.wait_for(change, _FUNCTIONS_SECONDS)
+    except TimeoutError as error:
+        raise Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE, "the functions do not come back; see their log"
+        ) from error
 
 
 async def _object(request: web.Request) -> dict[str, Any]:

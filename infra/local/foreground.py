@@ -52,8 +52,13 @@ async def _until_stopped(
 ) -> None:
     """Serve until a signal; whatever is being done then is cancelled, and everything stops in order."""
     serving = asyncio.create_task(_serve(options, topology, directory, listener))
+
+    def stop() -> None:
+        if not serving.cancelling():  # an impatient second Ctrl-C must not break off the stopping itself
+            serving.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     await asyncio.wait({serving})
     if not serving.cancelled():
         serving.result()

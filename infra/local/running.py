@@ -79,7 +79,12 @@ def _functions_environment(cloud: Cloud, directory: Path) -> Mapping[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     no_credentials = directory / "no-credentials"
     no_credentials.mkdir(exist_ok=True)
-    return {**inherited, **cloud.environment, **metadata_environment(cloud.addresses, str(no_credentials))}
+    return {
+        **inherited,
+        **cloud.environment,
+        **metadata_environment(cloud.addresses, str(no_credentials)),
+        "PYTHONUNBUFFERED": "1",  # what it has logged must survive its being killed
+    }
 
 
 def _echo(output: bytes) -> None:

@@ -122,18 +122,26 @@ class Supervisor:
     async def _supervise(self, first_run: "asyncio.Future[None]") -> None:
         pause = _FIRST_PAUSE
         while True:
-            log_start = self._log.stat().st_size
-            if await self._run(first_run):
+            error = await self._run_until_death(first_run)
+            if error is None:
                 pause = _FIRST_PAUSE
                 self.restarts += 1
                 continue
-            error = _end_of(self._log, log_start)
             if not first_run.done():
                 first_run.set_exception(FunctionsError(error))
                 return
             self._report(f"The functions cannot start; trying again in {pause:g} s.\n{error}")
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _run_until_death(self, first_run: "asyncio.Future[None]") -> str | None:
+        """One process, from start to death. None if it served in between, or else why it did not."""
+        log_start = self._log.stat().st_size
+        try:
+            served = await self._run(first_run)
+        except OSError as error:
+            return f"No process can be started: {error}"
+        return None if served else _end_of(self._log, log_start)
 
     async def _run(self, first_run: "asyncio.Future[None]") -> bool:
         """One process, from start to death. True if it served in between."""
