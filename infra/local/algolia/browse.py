@@ -6,6 +6,7 @@ Algolia ranks browsed records by the custom ranking; here a stable walk under co
 import base64
 import binascii
 import heapq
+from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
 
@@ -13,7 +14,7 @@ import orjson
 
 from .catalog import Catalog
 from .errors import bad_request
-from .params import Params, Query, build_query
+from .params import Params, Query, build_query, read_params
 from .search import Searcher, retrieved
 from .store import Index, Store
 
@@ -38,18 +39,16 @@ def _write_cursor(after: str, walk: Params) -> str:
     return base64.urlsafe_b64encode(orjson.dumps([after, walk])).decode()
 
 
-async def browse(
-    store: Store, catalog: Catalog, index: Index, params: Params, enforced: Params, raw: dict[str, Any]
-) -> dict[str, Any]:
+async def browse(store: Store, catalog: Catalog, index: Index, raw: Mapping[str, Any]) -> dict[str, Any]:
     """One page of a walk; ``cursor`` is in the answer while there is more.
 
     Raises:
         ApiError: 400 for a wrong parameter or cursor.
     """
     started = perf_counter()
-    after, walk = read_cursor(params)
+    after, walk = read_cursor(read_params(raw))
     settings = catalog.settings(index)
-    query = build_query({**settings, "hitsPerPage": 1000}, walk, enforced, raw)
+    query = build_query({**settings, "hitsPerPage": 1000}, walk, {}, raw)
     size = query.hits_per_page
     if query.text or query.filters:
         searcher = Searcher(store, index, settings, await catalog.inverted(index))
@@ -58,7 +57,7 @@ async def browse(
         rows = store.records_after(index.records_id, after, size + 1)
         count = store.count_entries(index.records_id)
     page = {
-        "hits": [retrieved(orjson.loads(data), query) for _, data in rows[:size]],
+        "hits": [retrieved(orjson.loads(data), query.display) for _, data in rows[:size]],
         "page": 0,
         "nbHits": count,
         "nbPages": -(-count // size) if size else 0,

@@ -124,6 +124,20 @@ def _refuse_effect(name: str, value: Any) -> None:
 
 
 @dataclass(frozen=True)
+class Display:
+    """What of the hits and of the answer is shown; ``highlight`` None means all searchable attributes."""
+
+    retrieve: tuple[str, ...]
+    unretrievable: frozenset[str]
+    highlight: tuple[str, ...] | None
+    snippet: tuple[str, ...]
+    tags: tuple[str, str]
+    ellipsis: str
+    response_fields: frozenset[str] | None
+    ranking_info: bool
+
+
+@dataclass(frozen=True)
 class Query:
     """Everything one search needs to know besides the index. The names are those of the parameters."""
 
@@ -143,15 +157,7 @@ class Query:
     hits_per_page: int
     by_offset: bool
     pagination_limit: int
-    retrieve: tuple[str, ...]
-    unretrievable: frozenset[str]
-    highlight: tuple[str, ...] | None
-    snippet: tuple[str, ...]
-    tags: tuple[str, str]
-    ellipsis: str
-    response_fields: frozenset[str] | None
-    ranking_info: bool
-    cursor: str | None
+    display: Display
     facet_query: str
     echo: str
 
@@ -192,19 +198,23 @@ def build_query(
         hits_per_page=window.stop - window.start,
         by_offset=by_offset,
         pagination_limit=merged["paginationLimitedTo"],
-        retrieve=tuple(merged["attributesToRetrieve"] or ("*",))
-        if merged["attributesToRetrieve"] != []
-        else (),
+        display=_display(merged),
+        facet_query=merged.get("facetQuery", ""),
+        echo=_echo(raw),
+    )
+
+
+def _display(merged: Params) -> Display:
+    retrieve, highlight = merged["attributesToRetrieve"], merged["attributesToHighlight"]
+    return Display(
+        retrieve=("*",) if retrieve is None else tuple(retrieve),
         unretrievable=frozenset(merged["unretrievableAttributes"] or ()),
-        highlight=None if merged["attributesToHighlight"] is None else tuple(merged["attributesToHighlight"]),
+        highlight=None if highlight is None else tuple(highlight),
         snippet=tuple(merged["attributesToSnippet"] or ()),
         tags=(merged["highlightPreTag"], merged["highlightPostTag"]),
         ellipsis=merged["snippetEllipsisText"],
-        response_fields=None if "responseFields" not in merged else frozenset(merged["responseFields"]),
+        response_fields=frozenset(merged["responseFields"]) if "responseFields" in merged else None,
         ranking_info=merged.get("getRankingInfo", False),
-        cursor=merged.get("cursor"),
-        facet_query=merged.get("facetQuery", ""),
-        echo=_echo(raw),
     )
 
 

@@ -110,14 +110,14 @@ class ReadRoutes:
         if "admin" in access.acl:
             settings.pop("unretrievableAttributes", None)
         settings.pop("attributesToRetrieve", None)
-        return retrieved(record, build_query(settings, read_params(wanted), {}, {}))
+        return retrieved(record, build_query(settings, read_params(wanted), {}, {}).display)
 
     async def _search(self, request: web.Request) -> web.Response:
-        raw = dict(request.query) if request.method == "GET" else await read_object(request)
+        raw = without_credentials(request.query) if request.method == "GET" else await read_object(request)
         index = request.match_info["index"]
         access = allowed(request, "search", index)
         self._catalog.counters.search_requests += 1
-        return answer(await self._searched(access, index, without_credentials(raw)))
+        return answer(await self._searched(access, index, raw))
 
     async def _queries(self, request: web.Request) -> web.Response:
         body = await read_object(request)
@@ -160,13 +160,11 @@ class ReadRoutes:
 
     async def _browse(self, request: web.Request) -> web.Response:
         index = request.match_info["index"]
-        access = allowed(request, "browse", index)
+        allowed(request, "browse", index)
         self._catalog.counters.browse_requests += 1
-        raw = dict(request.query) if request.method == "GET" else await read_object(request)
+        raw = without_credentials(request.query) if request.method == "GET" else await read_object(request)
         found = self._catalog.require(index)
-        params = read_params(without_credentials(raw))
-        page = await browse(self._store, self._catalog, found, params, read_params(access.search_params), raw)
-        return answer(page)
+        return answer(await browse(self._store, self._catalog, found, raw))
 
 
 def _params(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from .filtering import docs_passing
 from .highlight import Highlighter, highlighted, snippeted
 from .inverted import InvertedIndex
 from .matching import Level, Term, levels, terms_of
-from .params import Query
+from .params import Display, Query
 from .ranking import RankBy, Ranked, RelevanceRanking, by_attributes
 from .schema import covers
 from .settings import DEFAULTS, FacetDeclaration, parse_facets, parse_ranking, parse_searchable
@@ -64,8 +64,8 @@ class Searcher:
             answer.update(self._faceted(query, docs))
         elapsed = int((perf_counter() - started) * 1000)
         answer.update(_constant_parts(query, self._shown.name, elapsed))
-        if query.response_fields is not None and "*" not in query.response_fields:
-            return {name: value for name, value in answer.items() if name in query.response_fields}
+        if query.display.response_fields is not None and "*" not in query.display.response_fields:
+            return {name: value for name, value in answer.items() if name in query.display.response_fields}
         return answer
 
     def matches(self, query: Query) -> Matches:
@@ -85,7 +85,7 @@ class Searcher:
         counts = FacetCounter(self._index, self.matches(query).docs).counts(name)
         if query.facet_query:
             hits = search_values(
-                counts, query.facet_query, query.typo_rules, query.max_facet_hits, query.tags
+                counts, query.facet_query, query.typo_rules, query.max_facet_hits, query.display.tags
             )
         else:
             frequent = most_frequent(counts, query.max_facet_hits, alphabetically=False)
@@ -131,15 +131,15 @@ class Searcher:
     def _hits(self, query: Query, terms: list[Term], ranked: list[Ranked]) -> list[dict[str, Any]]:
         ids = [self._index.ids[doc] for doc, _ in ranked]
         stored = self._store.records(self._shown.records_id, ids)
-        highlighter = Highlighter(terms, query.tags, query.ellipsis)
+        highlighter = Highlighter(terms, query.display.tags, query.display.ellipsis)
         hits = []
         for object_id, (_, relevance) in zip(ids, ranked, strict=True):
             if object_id not in stored:
                 continue
             record = orjson.loads(stored[object_id])
-            hit = retrieved(record, query)
+            hit = retrieved(record, query.display)
             hit.update(self._annotations(query, highlighter, record))
-            if query.ranking_info:
+            if query.display.ranking_info:
                 hit["_rankingInfo"] = {
                     "nbTypos": relevance.typos,
                     "firstMatchedWord": relevance.attribute,
@@ -155,14 +155,14 @@ class Searcher:
         return hits
 
     def _annotations(self, query: Query, highlighter: Highlighter, record: dict[str, Any]) -> dict[str, Any]:
-        visible = _pick(record, None, query.unretrievable)
+        visible = _pick(record, None, query.display.unretrievable)
         searchable = [name for entry in self._searchable() for name in entry.attributes]
-        attributes = query.highlight if query.highlight is not None else searchable or None
+        attributes = query.display.highlight if query.display.highlight is not None else searchable or None
         annotations = {}
         if attributes is None or attributes:
             annotations["_highlightResult"] = highlighted(highlighter, visible, attributes)
-        if query.snippet:
-            annotations["_snippetResult"] = snippeted(highlighter, visible, query.snippet)
+        if query.display.snippet:
+            annotations["_snippetResult"] = snippeted(highlighter, visible, query.display.snippet)
         return annotations
 
     def _faceted(self, query: Query, docs: int) -> dict[str, Any]:
@@ -177,10 +177,10 @@ class Searcher:
         )
 
 
-def retrieved(record: dict[str, Any], query: Query) -> dict[str, Any]:
+def retrieved(record: dict[str, Any], display: Display) -> dict[str, Any]:
     """The attributes of a record that the query asks for and may see, and objectID."""
-    wanted = [name for name in query.retrieve if not name.startswith("-")]
-    unwanted = {name[1:] for name in query.retrieve if name.startswith("-")} | query.unretrievable
+    wanted = [name for name in display.retrieve if not name.startswith("-")]
+    unwanted = {name[1:] for name in display.retrieve if name.startswith("-")} | display.unretrievable
     every = "*" in wanted
     chosen = _pick(record, None if every else wanted, unwanted)
     return {**chosen, "objectID": record["objectID"]}
