@@ -116,19 +116,34 @@ class Execution:
 
     def _walk(self, walk: Scan) -> Iterator[tuple[Document, bool]]:
         """Every document that a walk reads, in order, and whether it matches."""
+        if walk.covers:
+            for entry in self._entries(walk):
+                document = Document.FromString(entry.data)
+                yield document, self._accepts(walk, document)
+            return
         for _, run in groupby(self._entries(walk), key=lambda entry: entry.run):
             views = [View(Document.FromString(entry.data)) for entry in run]
             keyed = [(self._key_of_match(view) or b"", view) for view in views]
-            if len(keyed) > 1:
-                keyed.sort(key=lambda pair: pair[0])
+            keyed.sort(key=lambda pair: pair[0])
             for key, view in keyed:
                 yield view.document, bool(key)
 
+    def _accepts(self, walk: Scan, document: Document) -> bool:
+        """Check what a covering walk does not guarantee."""
+        query = self._query
+        if walk.residual or query.start or query.end or (query.whole_group and query.parent):
+            view = View(document)
+            return all(node.matches(view) for node in walk.residual) and self._key_in_reach(view) is not None
+        return True
+
     def _key_of_match(self, view: View) -> bytes | None:
         """The sort key of a document that belongs to the results, or None."""
+        matches = self._query.filter is None or self._query.filter.matches(view)
+        return self._key_in_reach(view) if matches else None
+
+    def _key_in_reach(self, view: View) -> bytes | None:
+        """The sort key of a document in the queried collections and between the cursors, or None."""
         query = self._query
-        if query.filter is not None and not query.filter.matches(view):
-            return None
         key = query.sort_key(view)
         if key is None or not query.within_bounds(key):
             return None

@@ -1,7 +1,7 @@
 """Which index ranges answer a query: pure, from the query and the declared indexes.
 
 A :class:`Scan` walks one index in the query's order. It pins the leading fields that the filter holds to one value,
-takes the ranges of the next one, and narrows them by the cursors. What a scan does not guarantee (further
+takes the ranges of the next one, and narrows them by the cursors. What a scan does not guarantee (its residual
 conditions, exact cursors, the order beyond the index's fields) the executor checks on each document.
 """
 
@@ -15,6 +15,7 @@ from infra.local.firestore.filters import (
     EVERYTHING,
     NAME,
     Contains,
+    Filter,
     Interval,
     Intervals,
     Leaf,
@@ -59,6 +60,7 @@ class Scan:
         start: the first cursor's components from ``following`` on; ``end`` likewise.
         reverse: walk from the highest key down.
         covers: the keys' order is the query's order.
+        residual: the conditions that the ranges do not guarantee.
     """
 
     components: Components
@@ -70,6 +72,7 @@ class Scan:
     end: tuple[bytes, ...]
     reverse: bool
     covers: bool
+    residual: tuple[Filter, ...]
 
     def ranges(self, scope: Scope) -> list[Interval]:
         """Ranges of keys, in the order of the walk."""
@@ -124,16 +127,19 @@ def leaf_scan(leaf: Leaf) -> Scan:
     mode: Mode = "CONTAINS" if isinstance(leaf, Contains) else "ASCENDING"
     following = _BY_NAME if leaf.path == NAME else Component(leaf.path, mode)
     components = () if leaf.path == NAME else (following,)
-    return Scan(components, b"", 0, following, leaf.intervals, (), (), reverse=False, covers=False)
+    return Scan(
+        components, b"", 0, following, leaf.intervals, (), (), reverse=False, covers=False, residual=()
+    )
 
 
 class Conditions:
     """What every match satisfies, by field."""
 
     def __init__(self, query: Query) -> None:
+        self.all = conjuncts(query.filter)
         self.ranges: dict[FieldPath, Intervals] = {}
         self.contains: dict[FieldPath, bytes] = {}
-        for node in conjuncts(query.filter):
+        for node in self.all:
             if isinstance(node, Range):
                 self.ranges[node.path] = intersect(self.ranges.get(node.path, EVERYTHING), node.intervals)
             elif isinstance(node, Contains) and len(node.intervals) == 1:
@@ -182,6 +188,19 @@ def _scan(query: Query, conditions: Conditions, components: Components) -> Scan 
         end=_raw(query.end, query.orders[:usable]),
         reverse=reverse,
         covers=covers,
+        residual=tuple(
+            node for node in conditions.all if not _guarantees(node, components[: len(pins)], following)
+        ),
+    )
+
+
+def _guarantees(node: Filter, pinned: Components, following: Component) -> bool:
+    """Whether all documents in a scan's ranges satisfy a condition."""
+    if isinstance(node, Range):
+        walked = [each.path for each in (*pinned, following) if each.mode != "CONTAINS"]
+        return node.path in walked
+    return (
+        isinstance(node, Contains) and len(node.intervals) == 1 and Component(node.path, "CONTAINS") in pinned
     )
 
 

@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS documents (
 CREATE TABLE IF NOT EXISTS entries (
     key BLOB PRIMARY KEY, cut INTEGER NOT NULL, document INTEGER NOT NULL) WITHOUT ROWID;
 """
-_CACHE_KIB = 65_536
+_WRITER_CACHE_KIB = 65_536
 _SCAN = (
     "SELECT key, cut, document, data FROM entries JOIN documents ON documents.id = entries.document "
     "WHERE key >= ? AND key < ? ORDER BY key "
@@ -133,6 +133,7 @@ class Store:
         self._idle: list[Reader] = []
         self._readers: list[sqlite3.Connection] = []
         self._writer = self._connect()
+        self._writer.execute(f"PRAGMA cache_size=-{_WRITER_CACHE_KIB}")
         self._writer.executescript(_SCHEMA)
         self.latest = Reader(self._writer)
         self.last_commit = int(self._meta("last_commit") or 0)
@@ -179,8 +180,12 @@ class Store:
         """Write all changes, durably and atomically; ``commit_time`` is in microseconds."""
         self._writer.execute("BEGIN IMMEDIATE")
         try:
+            gone: list[tuple[bytes]] = []
+            added: list[tuple[bytes, int, int]] = []
             for change in changes:
-                self._apply(change)
+                self._apply(change, gone, added)
+            self._writer.executemany("DELETE FROM entries WHERE key = ?", gone)
+            self._writer.executemany("INSERT INTO entries VALUES (?, ?, ?)", sorted(added))
             self._set_meta("last_commit", commit_time)
             self._writer.execute("COMMIT")
         except BaseException:
@@ -189,26 +194,19 @@ class Store:
             raise
         self.last_commit = commit_time
 
-    def _apply(self, change: Change) -> None:
+    def _apply(self, change: Change, gone: list[tuple[bytes]], added: list[tuple[bytes, int, int]]) -> None:
+        """Write the document, and note which index entries go and come."""
         resource, before, after, version = change
         old = self._entries(resource, Document.FromString(before.data).fields) if before else {}
         new = self._entries(resource, after.fields) if after else {}
+        document = before.id if before else None
         if after is None:
-            assert before is not None
-            document = before.id
             self._writer.execute("DELETE FROM documents WHERE id = ?", (document,))
-        elif before is None:
-            row = (self.path(resource), version, after.SerializeToString())
-            insert = "INSERT INTO documents (path, version, data) VALUES (?, ?, ?)"
-            document = self._writer.execute(insert, row).lastrowid or 0
         else:
-            document = before.id
-            update = "UPDATE documents SET version = ?, data = ? WHERE id = ?"
-            self._writer.execute(update, (version, after.SerializeToString(), document))
-        gone = [(key,) for key in old if key not in new]
-        added = [(key, cut, document) for key, cut in new.items() if key not in old]
-        self._writer.executemany("DELETE FROM entries WHERE key = ?", gone)
-        self._writer.executemany("INSERT INTO entries VALUES (?, ?, ?)", added)
+            row = (document, self.path(resource), version, after.SerializeToString())
+            document = self._writer.execute("REPLACE INTO documents VALUES (?, ?, ?, ?)", row).lastrowid
+        gone += ((key,) for key in old if key not in new)
+        added += ((key, cut, document or 0) for key, cut in new.items() if key not in old)
 
     def _entries(self, resource: Resource, fields: Fields) -> dict[bytes, int]:
         """Keys of a document's index entries, each with its cut."""

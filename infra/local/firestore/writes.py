@@ -141,8 +141,7 @@ def _bytes(document: Document) -> bytes:
 def _update(write: Write, result: Document) -> None:
     if not write.HasField("update_mask"):
         result.ClearField("fields")
-        for name, value in write.update.fields.items():
-            result.fields[name].CopyFrom(value)
+        result.MergeFrom(Document(fields=write.update.fields))
         return
     for text in write.update_mask.field_paths:
         path = parse_field_path(text)
