@@ -191,3 +191,63 @@ async def test_an_empty_window_ends_at_once(world: World) -> None:
     await run(world)
     assert (await state(world))["status"] == 0
     assert world.index.requests == 0
+
+
+async def test_a_run_that_lost_a_batch_is_done_again_from_its_beginning(world: World) -> None:
+    await run(world)
+    world.clock.advance(7200)
+    await world.ingest(put("R-1"))
+    world.clock.advance(60)
+    await world.cron()
+    await world.run_all()
+    assert [task.queue for task in world.queues.waiting] == ["returnSyncProcessing"]
+    world.queues.waiting.clear()
+    world.clock.advance(3600)
+    await run(world)
+    assert set(world.index.records) == {"R-1"}
+
+
+async def test_a_push_under_way_keeps_every_other_delivery_and_run_from_the_batch(world: World) -> None:
+    await world.ingest(put("R-1", reason="old"))
+    await world.cron()
+    await world.run_all()
+    (task,) = world.queues.waiting
+    await world.deliver(task)
+    slow = world.works[0]
+    while not world.index.on_their_way:
+        await world.step(slow)
+    await world.deliver(task)
+    while world.works != [slow]:
+        await world.step(world.works[-1])
+    assert world.index.requests == 0
+    await world.ingest(put("R-1", 1, reason="new"))
+    await world.cron()
+    while world.works != [slow]:
+        await world.step(world.works[-1])
+    while world.works:
+        await world.step(slow)
+    assert world.index.records["R-1"]["reason"] == "old"
+    await world.until_quiet()
+    assert world.index.records["R-1"]["reason"] == "new"
+
+
+async def test_a_page_that_is_delivered_again_hands_on_what_it_was_first_cut_into(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planner, "BATCH_SIZE", 2)
+    for n in range(6):
+        await world.ingest(put(f"R-{n}"))
+    await world.cron()
+    while world.works:
+        await world.step(world.works[0])
+    (page,) = world.queues.waiting
+    await world.run_all()
+    first = {task.payload.model_dump_json() for task in world.queues.waiting}
+    # R-0 leaves the window, so that the same walk would be cut at other places now.
+    await world.ingest(put("R-0", 1))
+    world.queues.waiting.clear()
+    world.queues.forget()
+    await world.deliver(page)
+    while world.works:
+        await world.step(world.works[0])
+    assert {task.payload.model_dump_json() for task in world.queues.waiting} == first

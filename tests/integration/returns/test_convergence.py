@@ -1,0 +1,175 @@
+"""Whatever happens in whatever order: once quiet, the index is the projection of ``order_returns``.
+
+Hypothesis draws interleavings of ingestion, crons, deliveries (duplicate, late, out of order), steps of work in
+progress, deaths at any call to the outside, and the passing of time.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import pytest
+from google.cloud.firestore import SERVER_TIMESTAMP
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from functions.returns import planner
+from functions.returns.ingestion import COLLECTION, Put, Removal
+from functions.returns.model import Return
+from functions.returns.runs import IDLE, JOB_TYPE, STATE
+from infra.local.clock import Clock
+from tests.integration.returns.world import FirestoreServer, World
+from tests.unit.returns.examples import AT, content
+
+RETURN_IDS = [f"R-{n}" for n in range(7)]
+POISON = "P-1"
+
+return_ids = st.sampled_from(RETURN_IDS)
+# Which of the waiting tasks or of the works under way; taken modulo their number.
+any_of_them = st.integers(0, 99)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server() -> Iterator[None]:
+    patch = pytest.MonkeyPatch()
+    loop = asyncio.new_event_loop()
+    started = FirestoreServer(Clock())
+    loop.run_until_complete(started.start())
+    patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{started.port}")
+    # Batches of two in pages of two, so that a handful of returns makes a run of several tasks.
+    patch.setattr(planner, "BATCH_SIZE", 2)
+    patch.setattr(planner, "BATCHES_PER_PAGE", 2)
+    Sync.loop, Sync.server = loop, started
+    yield
+    patch.undo()
+    loop.run_until_complete(started.stop())
+    loop.close()
+
+
+class Sync(RuleBasedStateMachine):
+    """The returns sync at the mercy of its surroundings."""
+
+    loop: ClassVar[asyncio.AbstractEventLoop]
+    server: ClassVar[FirestoreServer]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = self.do(self._new_world())
+        self.sequence = 0
+        self.poisoned = False
+
+    async def _new_world(self) -> World:
+        # Inside the loop, to which a gRPC channel is bound when it is made.
+        return World(self.server.client(), self.server.clock)
+
+    def do(self, coroutine: Any) -> Any:
+        return self.loop.run_until_complete(coroutine)
+
+    @initialize(rounds=st.integers(0, 4))
+    def the_first_run_is_under_way(self, rounds: int) -> None:
+        for return_id in RETURN_IDS[:5]:
+            self.a_return_changes(return_id, "put")
+        self.the_cron_fires(0)
+        for _ in range(rounds):
+            self.all_work_comes_to_its_end()
+
+    @rule(
+        return_id=return_ids,
+        how=st.sampled_from(["put", "put late", "cancelled", "due soon", "removed", "spoilt"]),
+    )
+    def a_return_changes(self, return_id: str, how: str) -> None:
+        self.sequence += 1
+        at = AT + timedelta(seconds=self.sequence - (6 if how == "put late" else 0))
+        if how == "spoilt":
+            self.poisoned = True
+            spoilt = {"return_id": POISON, "status": 7, "updated_at": SERVER_TIMESTAMP}
+            self.do(self.world.db.collection(COLLECTION).document(POISON).set(spoilt))
+        elif how == "removed":
+            self.do(self.world.ingest(Removal(return_id, at, "acme")))
+        else:
+            self.do(self.world.ingest(self._put(return_id, how, at)))
+
+    def _put(self, return_id: str, how: str, at: datetime) -> Put:
+        message = content(return_id=return_id, reason=f"r{self.sequence}", external_updated_at=at.isoformat())
+        if how == "cancelled":
+            message["status"] = "cancelled"
+        if how == "due soon":
+            due = self.world.clock.now() + timedelta(minutes=self.sequence % 40)
+            message |= {"next_status": "cancelled", "next_status_at": due.isoformat()}
+        return Put(Return.model_validate(message))
+
+    @rule(after=st.sampled_from([0, 60, 900]))
+    def the_cron_fires(self, after: int) -> None:
+        self.world.clock.advance(after)
+        self.do(self.world.cron())
+
+    @precondition(lambda self: self.world.queues.waiting)
+    @rule(which=any_of_them, how=st.sampled_from(["once", "twice", "never again"]))
+    def a_task_is_delivered(self, which: int, how: str) -> None:
+        waiting = self.world.queues.waiting
+        task = waiting[which % len(waiting)]
+        if how != "twice":
+            waiting.remove(task)
+        if how != "never again":
+            self.do(self.world.deliver(task))
+
+    @precondition(lambda self: self.world.works)
+    @rule(which=any_of_them, steps=st.integers(1, 40))
+    def work_goes_on(self, which: int, steps: int) -> None:
+        work = self.world.works[which % len(self.world.works)]
+        for _ in range(steps):
+            if work in self.world.works:
+                self.do(self.world.step(work))
+
+    @rule()
+    def all_work_comes_to_its_end(self) -> None:
+        self.do(self.world.run_all())
+
+    @precondition(lambda self: self.world.works)
+    @rule(which=any_of_them)
+    def work_dies(self, which: int) -> None:
+        self.do(self.world.kill(self.world.works[which % len(self.world.works)]))
+
+    @rule(seconds=st.sampled_from([1, 30, 61, 300, 601, 900, 3600]))
+    def time_passes(self, seconds: int) -> None:
+        self.world.clock.advance(seconds)
+
+    @invariant()
+    def the_watermark_is_behind_what_is_pushed(self) -> None:
+        self.do(self._check_watermark())
+
+    async def _check_watermark(self) -> None:
+        state = (await self.world.db.collection(STATE).document(JOB_TYPE).get()).to_dict()
+        if state is None or state["status"] != IDLE:
+            return
+        end = state["end_date"]
+        should = await self.world.projection(end)
+        for return_id, stored in (await self.world.documents()).items():
+            if return_id != POISON and stored["updated_at"] <= end:
+                assert self.world.index.records.get(return_id) == should.get(return_id), return_id
+
+    def teardown(self) -> None:
+        self.do(self._converge())
+
+    async def _converge(self) -> None:
+        await self.world.until_quiet()
+        state = (await self.world.db.collection(STATE).document(JOB_TYPE).get()).to_dict()
+        assert state is not None
+        assert state["status"] == IDLE
+        assert self.world.queues.waiting == []
+        assert self.world.index.records == await self.world.projection(state["end_date"])
+        letters = {letter["payload"]["return_id"] for letter in await self.world.dead_letters()}
+        assert letters == ({POISON} if self.poisoned else set())
+
+
+Sync.TestCase.settings = settings(
+    max_examples=int(os.environ.get("CONVERGENCE_EXAMPLES", "15")),
+    stateful_step_count=40,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)
+TestSync = Sync.TestCase
