@@ -57,7 +57,7 @@ async def test_reported_by_many_at_once_it_is_kept_and_logged_once(
 ) -> None:
     await asyncio.gather(*(DeadLetters(db).add(LETTER) for _ in range(10)))
     assert len(await kept(db)) == 1
-    (line,) = [record for record in caplog.records if record.message == "dead_letter.added"]
+    (line,) = [record for record in caplog.records if record.getMessage() == "dead_letter.added"]
     assert line.levelname == "ERROR"
 
 

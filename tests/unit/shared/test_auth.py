@@ -146,7 +146,7 @@ async def test_the_schemes_case_does_not_matter(auth: Authenticator, users: Issu
     assert await auth.user(request(f"bearer {users.token(aud=AUDIENCE)}"))
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(max_codepoint=255)) | st.from_regex(ALMOST_A_TOKEN, fullmatch=True))
 async def test_any_garbage_is_401_and_no_crash(auth: Authenticator, token: str) -> None:
     assert (await refused(auth, token)).status == 401

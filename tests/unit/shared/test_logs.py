@@ -130,6 +130,7 @@ def test_what_json_does_not_know_never_costs_the_line(value: object, shown: obje
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=6,
 )
 
 
