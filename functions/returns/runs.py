@@ -22,7 +22,7 @@ from functions.returns.walk import Window
 from shared import trace
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.latch import Latch
+from shared.latch import Latch, LatchState
 
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient, AsyncWriteBatch, DocumentSnapshot
@@ -41,6 +41,8 @@ OVERLAP = timedelta(minutes=30)
 # between two attempts at a batch (queue returnSyncProcessing: max_backoff 120 s and the attempt itself).
 LEASE = timedelta(minutes=10)
 _RUN_KEPT = timedelta(days=90)
+# How often a commit is tried again at once after somebody else wrote first.
+_MAX_TURNS = 5
 # What a commit answers when somebody else wrote first.
 CONFLICTS = (Aborted, AlreadyExists, FailedPrecondition, NotFound)
 
@@ -194,7 +196,7 @@ class SyncRuns:
             Superseded: the run is no longer the active one.
             TransientError: the record is being written by many; try again.
         """
-        for _ in range(5):
+        for _ in range(_MAX_TURNS):
             state = await self.current(record_id, run_id)
             now = self._clock()
             if state.lease_expires_at and state.lease_expires_at >= now + at_least:
@@ -245,26 +247,31 @@ class SyncRuns:
 
         Raises:
             Superseded: it has ended, or another run took over.
-            TransientError: somebody else wrote meanwhile; try again.
+            TransientError: others kept writing meanwhile; try again.
         """
-        state = await self.current(record_id, run_id)
-        latch = self.latch(run_id)
-        seen = await latch.state()
-        if not seen.complete:
-            return False
-        counts = await self._counts(run_id)
+        for _ in range(_MAX_TURNS):
+            state = await self.current(record_id, run_id)
+            seen = await self.latch(run_id).state()
+            if not seen.complete:
+                return False
+            try:
+                await self._end(state, seen)
+            except CONFLICTS:
+                # The last arrivals race to end the run; who lost finds it ended.
+                continue
+            return True
+        raise TransientError("The sync record is contended.")
+
+    async def _end(self, state: State, seen: LatchState) -> None:
+        counts = await self._counts(state.run_id)
         now = self._clock()
         batch = self._db.batch()
-        latch.release(batch, seen)
+        self.latch(state.run_id).release(batch, seen)
         self._update(batch, state, {"status": IDLE, "lease_expires_at": None, "updated_at": now})
-        run = self._db.collection(RUNS).document(run_id)
+        run = self._db.collection(RUNS).document(state.run_id)
         batch.update(run, {"phase": "done", "finished_at": now, "counts": counts, "batches": seen.members})
-        try:
-            await batch.commit()
-        except CONFLICTS as error:
-            raise TransientError("The sync record moved while the run was being ended.") from error
-        _log.info("sync.finished", extra={"run_id": run_id, "batches": seen.members, **counts})
-        return True
+        await batch.commit()
+        _log.info("sync.finished", extra={"run_id": state.run_id, "batches": seen.members, **counts})
 
     async def _counts(self, run_id: str) -> dict[str, int]:
         """What the run's batches did, added up: one read a batch."""

@@ -77,7 +77,10 @@ class View:
 
 @dataclass(frozen=True)
 class Range:
-    """The field's value lies in one of the intervals, which are disjoint and ascending."""
+    """The field's value lies in one of the intervals, which are disjoint and ascending.
+
+    An inequality implies an order; one with null (``a > null``) matches nothing and implies none, as at Google.
+    """
 
     path: FieldPath
     intervals: Intervals
@@ -117,23 +120,6 @@ class Or:
 
 Leaf = Range | Contains
 Filter = Range | Contains | And | Or
-
-
-NOTHING = Or(())
-"""The filter that no document matches."""
-
-
-def simplified(node: Filter) -> Filter:
-    """The filter without conditions that nothing can satisfy, such as ``a > null``.
-
-    What is dropped does not imply an order either, as at Google.
-    """
-    if isinstance(node, And):
-        children = tuple(map(simplified, node.children))
-        return NOTHING if NOTHING in children else And(children)
-    if isinstance(node, Or):
-        return Or(tuple(child for child in map(simplified, node.children) if child != NOTHING))
-    return node if node.intervals else NOTHING
 
 
 def compile_filter(message: StructuredQuery) -> Filter:

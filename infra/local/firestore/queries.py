@@ -9,7 +9,6 @@ from infra.local.firestore.errors import failed_precondition, invalid, unimpleme
 from infra.local.firestore.filters import (
     MAX_DISJUNCTIONS,
     NAME,
-    NOTHING,
     And,
     Contains,
     Filter,
@@ -19,7 +18,6 @@ from infra.local.firestore.filters import (
     compile_filter,
     encode_operand,
     leaves,
-    simplified,
 )
 from infra.local.firestore.messages import StructuredQuery
 from infra.local.firestore.paths import (
@@ -214,12 +212,8 @@ def _complete_orders(explicit: tuple[Order, ...], condition: Filter | None) -> t
 
 
 def _inequality_fields(condition: Filter | None) -> set[FieldPath]:
-    if condition is None:
-        return set()
-    possible = simplified(condition)
-    if possible == NOTHING:
-        possible = condition
-    return {leaf.path for leaf in leaves(possible) if not isinstance(leaf, Contains) and leaf.is_inequality}
+    found = leaves(condition) if condition is not None else ()
+    return {leaf.path for leaf in found if isinstance(leaf, Range) and leaf.is_inequality}
 
 
 def _bound(message: StructuredQuery, explicit: tuple[Order, ...], orders: tuple[Order, ...]) -> Bound:
@@ -244,9 +238,9 @@ def _projection(message: StructuredQuery) -> tuple[FieldPath, ...] | None:
 
 
 def _check_filter(condition: Filter, message: StructuredQuery) -> None:
-    if len(_inequality_fields(condition)) > MAX_INEQUALITY_FIELDS:
+    inequalities = _inequality_fields(condition)
+    if len(inequalities) > MAX_INEQUALITY_FIELDS:
         raise invalid(f"Only inequality filters on up to {MAX_INEQUALITY_FIELDS} fields are allowed.")
-    inequalities = {leaf.path for leaf in leaves(condition) if isinstance(leaf, Range) and leaf.is_inequality}
     if inequalities and NAME not in inequalities and _pins_name(condition):
         raise invalid(
             "Equality on key is not allowed if there are other inequality fields and key does not appear in "
