@@ -1,7 +1,8 @@
 """RPCs that read documents and run queries."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -37,7 +38,7 @@ class ReadRpcs:
             raise FirestoreError(grpc.StatusCode.NOT_FOUND, f'Document "{request.name}" not found.')
         return found
 
-    async def batch_get_documents(self, request: Any, _: Any) -> AsyncIterator[Any]:
+    async def batch_get_documents(self, request: Any, _: Any) -> AsyncGenerator[Any, None]:
         database = parse_database(request.database)
         transaction = self._transaction(request, database)
         if request.HasField("new_transaction") and transaction:
@@ -53,7 +54,7 @@ class ReadRpcs:
             else:
                 yield messages.BatchGetDocumentsResponse(found=document, read_time=read_time)
 
-    async def run_query(self, request: Any, _: Any) -> AsyncIterator[Any]:
+    async def run_query(self, request: Any, _: Any) -> AsyncGenerator[Any, None]:
         query = _compiled(request, request.structured_query)
         transaction = self._transaction(request, query.database)
         if request.HasField("new_transaction") and transaction:
@@ -61,17 +62,18 @@ class ReadRpcs:
         read_time = timestamp(self._read_time_us(transaction))
         seen = []
         with self._database.snapshot(transaction) as reader:
-            async for document in self._results(reader, query):
-                seen.append(identity(document))
-                projected = document if query.projection is None else masked(document, query.projection)
-                yield messages.RunQueryResponse(document=projected, read_time=read_time)
+            async with aclosing(self._results(reader, query)) as found:
+                async for document in found:
+                    seen.append(identity(document))
+                    projected = document if query.projection is None else masked(document, query.projection)
+                    yield messages.RunQueryResponse(document=projected, read_time=read_time)
         if transaction:
             transaction.saw_query(query, tuple(seen))
         self._database.stats.count_query(query.offset + len(seen))
         if not seen:
             yield messages.RunQueryResponse(read_time=read_time, skipped_results=query.offset)
 
-    async def run_aggregation_query(self, request: Any, _: Any) -> AsyncIterator[Any]:
+    async def run_aggregation_query(self, request: Any, _: Any) -> AsyncGenerator[Any, None]:
         message = request.structured_aggregation_query
         aggregations = compile_aggregations(message)
         compiled = _compiled(request, message.structured_query)
@@ -107,7 +109,7 @@ class ReadRpcs:
             transaction.saw_query(query, tuple(seen))
         self._database.stats.count_aggregation(query.offset + len(seen))
 
-    async def _results(self, reader: Reader, query: Query) -> AsyncIterator[Document]:
+    async def _results(self, reader: Reader, query: Query) -> AsyncGenerator[Document, None]:
         for number, document in enumerate(page(self._execution(reader, query).steps(), query), 1):
             if document is not None:
                 yield document

@@ -1,6 +1,7 @@
 """The local Firestore service, ready to be added to a gRPC server."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from infra.local.firestore.write_rpcs import WriteRpcs
 from infra.local.rpc import service_handler
 
 Unary = Callable[[Any, Any], Awaitable[Any]]
-Streaming = Callable[[Any, Any], AsyncIterator[Any]]
+Streaming = Callable[[Any, Any], AsyncGenerator[Any, None]]
 
 
 class FirestoreService:
@@ -120,12 +121,13 @@ class FirestoreService:
         return answer
 
     def _streaming(self, name: str, method: Streaming) -> Streaming:
-        async def answer(request: Any, context: Any) -> AsyncIterator[Any]:
+        async def answer(request: Any, context: Any) -> AsyncGenerator[Any, None]:
             loses = await self._admit(name, context)
             try:
-                async for response in method(request, context):
-                    if not loses:
-                        yield response
+                async with aclosing(method(request, context)) as responses:
+                    async for response in responses:
+                        if not loses:
+                            yield response
             except FirestoreError as error:
                 await context.abort(error.code, error.message)
             if loses:
