@@ -53,6 +53,7 @@ class Transactions:
         self._store = store
         self._clock = clock
         self._open: dict[bytes, Transaction] = {}
+        self._failed: dict[bytes, float] = {}
 
     def begin(self, database: str, read_time_us: int, *, read_only: bool) -> Transaction:
         """Open a transaction on the current state."""
@@ -89,12 +90,27 @@ class Transactions:
         if self._open.pop(transaction.id, None):
             self._store.release(transaction.reader)
 
+    def fail(self, transaction: Transaction) -> None:
+        """Forget a transaction whose commit was refused; its client may still roll it back."""
+        self.finish(transaction)
+        self._failed[transaction.id] = self._clock.time()
+
+    def roll_back(self, transaction_id: bytes, database: str) -> None:
+        """End a transaction without effect.
+
+        Raises:
+            FirestoreError: INVALID_ARGUMENT, unknown, finished, expired or of another database.
+        """
+        if self._failed.pop(transaction_id, None) is None:
+            self.finish(self.get(transaction_id, database))
+
     def expire(self) -> None:
         """Drop transactions that were idle for a minute or are open for more than 270 seconds."""
         now = self._clock.time()
         for transaction in list(self._open.values()):
             if now - transaction.used > IDLE_SECONDS or now - transaction.began > TOTAL_SECONDS:
                 self.finish(transaction)
+        self._failed = {id_: since for id_, since in self._failed.items() if now - since <= IDLE_SECONDS}
 
     def check(self, transaction: Transaction, run: Callable[[Query], Fingerprint]) -> None:
         """Make sure that everything a transaction read is still so.

@@ -33,8 +33,7 @@ class WriteRpcs:
         )
 
     async def rollback(self, request: Any, _: Any) -> Empty:
-        transactions = self._database.transactions
-        transactions.finish(transactions.get(request.transaction, parse_database(request.database)))
+        self._database.transactions.roll_back(request.transaction, parse_database(request.database))
         return Empty()
 
     async def commit(self, request: Any, _: Any) -> Any:
@@ -45,9 +44,12 @@ class WriteRpcs:
         transaction = self._database.transactions.get(request.transaction, database)
         try:
             self._check(transaction, request)
-            return _commit_response(self._database.commit(database, request.writes))
-        finally:
-            self._database.transactions.finish(transaction)
+            committed = self._database.commit(database, request.writes)
+        except FirestoreError:
+            self._database.transactions.fail(transaction)
+            raise
+        self._database.transactions.finish(transaction)
+        return _commit_response(committed)
 
     async def batch_write(self, request: Any, _: Any) -> Any:
         _check_size(request)

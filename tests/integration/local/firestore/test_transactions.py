@@ -48,6 +48,20 @@ async def test_a_transaction_that_always_collides_is_given_up(client: firestore.
     assert (await document.get()).get("n") == 2
 
 
+async def test_a_refused_write_is_what_the_caller_of_a_transaction_sees(
+    client: firestore.AsyncClient,
+) -> None:
+    document = client.document("counters/c")
+    await document.set({})
+
+    @firestore.async_transactional
+    async def create(transaction: firestore.AsyncTransaction) -> None:
+        transaction.create(document, {})
+
+    with pytest.raises(exceptions.AlreadyExists):
+        await create(client.transaction())
+
+
 async def test_a_change_of_a_document_read_aborts(client: firestore.AsyncClient) -> None:
     transaction = await started(client)
     await client.document("jobs/j").get(transaction=transaction)
