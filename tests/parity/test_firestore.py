@@ -1,7 +1,12 @@
 """Differential fuzz: whatever Google's emulator answers, the local Firestore answers too.
 
-``PARITY_ROUNDS`` and ``PARITY_SEED`` change how much is tried and from which seed. Where the emulator refuses, ours
-must refuse with the same status; the texts differ.
+``PARITY_ROUNDS`` and ``PARITY_SEED`` change how much is tried and from which seed (test names and failures give the
+seed). Where the emulator refuses, ours must refuse with the same status; the texts differ. Left out on purpose:
+
+- update times (two clocks), and the update time of a deleted document, which the emulator reports and the
+  reference says is not set;
+- writes to another database than the request's, which the emulator lets pass and ours refuses;
+- composite indexes: the emulator never asks for one, ours asks for fields that are exempt from indexing only.
 """
 
 import asyncio
@@ -18,9 +23,9 @@ from tests.parity.generators import Generator
 
 ROUNDS = int(os.environ.get("PARITY_ROUNDS", "2"))
 SEED = int(os.environ.get("PARITY_SEED", "1"))
-QUERIES_A_ROUND = 1_000
-AGGREGATIONS_A_ROUND = 200
-COMMITS_A_ROUND = 250
+QUERIES_A_ROUND = 700
+AGGREGATIONS_A_ROUND = 150
+COMMITS_A_ROUND = 120
 _AT_ONCE = 16
 
 CommitRequest = types.CommitRequest.pb()

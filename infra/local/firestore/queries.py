@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import prod
 
-from infra.local.firestore.encode import encode_path_prefix, encode_value, invert
+from infra.local.firestore.encode import encode_value, invert
 from infra.local.firestore.errors import failed_precondition, invalid, unimplemented
 from infra.local.firestore.filters import (
     MAX_DISJUNCTIONS,
@@ -113,11 +113,6 @@ class Query:
         """Every field that the filter or the order needs, without ``__name__``."""
         filtered = {leaf.path for leaf in leaves(self.filter)} if self.filter else set()
         return (filtered | {order.path for order in self.orders}) - {NAME}
-
-    @property
-    def collection_prefix(self) -> bytes:
-        """What the encoded paths of a single collection's documents start with."""
-        return encode_path_prefix((*self.parent, self.group))
 
 
 def compile_query(parent: str, message: StructuredQuery) -> Query:
