@@ -94,7 +94,7 @@ def search_values(
     highlighter = Highlighter(terms, tags, "")
     matching = {value: count for value, count in counts.items() if _has_all(value, terms)}
     return [
-        {"value": value, "highlighted": highlighter.mark(value).text, "count": count}
+        {"value": value, "highlighted": highlighter.mark("", value).text, "count": count}
         for value, count in most_frequent(matching, limit, alphabetically=False).items()
     ]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .matching import Term
@@ -22,40 +23,52 @@ class Marking:
 
 
 class Highlighter:
-    """Marks what matches ``terms``; of a word that only begins with the query's word, just that beginning."""
+    """Marks what matches ``terms``; of a word that only begins with the query's word, just that beginning.
 
-    def __init__(self, terms: Sequence[Term], tags: tuple[str, str], ellipsis: str) -> None:
+    In the attributes of ``literal`` a misspelled word does not match.
+    """
+
+    def __init__(
+        self, terms: Sequence[Term], tags: tuple[str, str], ellipsis: str, literal: Sequence[str] = ()
+    ) -> None:
         self._terms = terms
         self._tags = tags
         self._ellipsis = ellipsis
+        self._literal = literal
 
-    def mark(self, text: str) -> Marking:
-        """The whole text, marked."""
-        return self._mark(text, list(word_spans(text)), (0, len(text)))
+    def mark(self, path: str, text: str) -> Marking:
+        """The whole text of the attribute ``path``, marked."""
+        return self._mark(path, text, list(word_spans(text)), (0, len(text)))
 
-    def snippet(self, text: str, size: int) -> Marking:
+    def snippet(self, path: str, text: str, size: int) -> Marking:
         """The ``size`` words around the densest first match, marked, with ellipses where something is left out."""
         spans = list(word_spans(text))
         if len(spans) <= size:
-            return self._mark(text, spans, (0, len(text)))
-        found = next((at for at, span in enumerate(spans) if self._matches(span[2])), 0)
+            return self._mark(path, text, spans, (0, len(text)))
+        found = next((at for at, span in enumerate(spans) if self._matches(path, span[2])), 0)
         first = max(0, min(found - size // 2, len(spans) - size))
         window = spans[first : first + size]
         start = 0 if first == 0 else window[0][0]
         end = len(text) if first + size == len(spans) else window[-1][1]
-        marked = self._mark(text, window, (start, end))
+        marked = self._mark(path, text, window, (start, end))
         before = self._ellipsis if start else ""
         after = self._ellipsis if end < len(text) else ""
         return Marking(f"{before}{marked.text}{after}", marked.matched, marked.level, False)
 
-    def _matches(self, word: str) -> list[tuple[str, int]]:
-        return [(term.word, term.matches[word][1]) for term in self._terms if word in term.matches]
+    def _matches(self, path: str, word: str) -> list[tuple[str, int]]:
+        """The query's words that match, and how many letters of ``word`` they take."""
+        found = [(term.word, *term.matches[word]) for term in self._terms if word in term.matches]
+        return [
+            (name, length) for name, typos, length in found if not (typos and covers(self._literal, path))
+        ]
 
-    def _mark(self, text: str, spans: Sequence[tuple[int, int, str]], within: tuple[int, int]) -> Marking:
+    def _mark(
+        self, path: str, text: str, spans: Sequence[tuple[int, int, str]], within: tuple[int, int]
+    ) -> Marking:
         opening, closing = self._tags
         parts, at, seen, whole = [], within[0], set[str](), bool(spans)
         for start, end, word in spans:
-            found = self._matches(word)
+            found = self._matches(path, word)
             if not found:
                 whole = False
                 continue
@@ -81,8 +94,8 @@ def highlighted(
 ) -> dict[str, Any]:
     """``_highlightResult`` of the attributes (``*`` or None: all but objectID), in the record's own shape."""
 
-    def render(text: str) -> dict[str, Any]:
-        marking = highlighter.mark(text)
+    def render(path: str, text: str) -> dict[str, Any]:
+        marking = highlighter.mark(path, text)
         result: dict[str, Any] = {"value": marking.text, "matchLevel": marking.level}
         if marking.matched:
             result["fullyHighlighted"] = marking.full
@@ -92,9 +105,8 @@ def highlighted(
     every = declared is None or "*" in declared
 
     def chosen(path: str) -> Callable[[str], dict[str, Any]] | None:
-        if every:
-            return render if path != "objectID" else None
-        return render if covers(declared or (), path) else None
+        wanted = path != "objectID" if every else covers(declared or (), path)
+        return partial(render, path) if wanted else None
 
     return _mapped(record, chosen)
 
@@ -114,7 +126,7 @@ def snippeted(highlighter: Highlighter, record: dict[str, Any], attributes: Iter
             return None
 
         def render(text: str) -> dict[str, Any]:
-            marking = highlighter.snippet(text, sizes[name])
+            marking = highlighter.snippet(path, text, sizes[name])
             return {"value": marking.text, "matchLevel": marking.level}
 
         return render

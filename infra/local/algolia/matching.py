@@ -28,12 +28,25 @@ class TypoRules:
     min_size_for_2: int = 8
     on_numbers: bool = True
     except_words: frozenset[str] = frozenset()
+    except_attributes: tuple[str, ...] = ()
 
     def budget(self, word: str) -> int:
         """How many typos a match of ``word`` may have."""
         if self.tolerance == "false" or word in self.except_words or (word.isdigit() and not self.on_numbers):
             return 0
         return (len(word) >= self.min_size_for_1) + (len(word) >= self.min_size_for_2)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The columns to search in, None for all there are: ``literal`` for words as written, ``misspelled`` with typos."""
+
+    literal: frozenset[int] | None
+    misspelled: frozenset[int] | None
+
+    def columns(self, typos: int) -> frozenset[int] | None:
+        """Where a match with so many typos counts."""
+        return self.misspelled if typos else self.literal
 
 
 @dataclass
@@ -82,22 +95,20 @@ def _collect(term: Term, known: Vocabulary, spelling: str, is_prefix: bool, typo
 
 
 Weights = Mapping[int, tuple[int, int]]
-"""For each column that counts: the weight of a match in it, and the bits of the position that add to it."""
+"""For each column: the weight of a match in it, and the bits of the position that add to it."""
 
 Level = tuple[int, int]
 """Typos and number of query words matched."""
 
 
-def levels(
-    index: InvertedIndex, terms: list[Term], columns: frozenset[int] | None, within: int
-) -> dict[Level, int]:
+def levels(index: InvertedIndex, terms: list[Term], scope: Scope, within: int) -> dict[Level, int]:
     """The documents of ``within`` that match, by their typos and number of matched words.
 
     Every word that is not optional must match; when all are optional, at least one must.
     """
     reached: dict[Level, int] = {(0, 0): within}
     for term in terms:
-        by_typos = _docs_by_typos(index, term, columns)
+        by_typos = _docs_by_typos(index, term, scope)
         following: dict[Level, int] = {}
         for (typos, matched), docs in reached.items():
             rest = docs
@@ -117,36 +128,40 @@ def _merge(levels: dict[Level, int], level: Level, docs: int) -> None:
         levels[level] = levels.get(level, 0) | docs
 
 
-def _docs_by_typos(index: InvertedIndex, term: Term, columns: frozenset[int] | None) -> dict[int, int]:
+def _docs_by_typos(index: InvertedIndex, term: Term, scope: Scope) -> dict[int, int]:
     found = {}
     for typos in (0, 1, 2):
         spellings = term.with_typos(typos)
         if spellings:
-            found[typos] = index.words.docs_with(spellings, columns, index.size)
+            found[typos] = index.words.docs_with(spellings, scope.columns(typos), index.size)
     return found
 
 
-async def _occurrence_chunks(index: InvertedIndex, term: Term) -> AsyncIterator[Iterable[int]]:
-    """All occurrences of the words that match a term; the event loop gets a turn every few thousand."""
+async def _occurrence_chunks(
+    index: InvertedIndex, term: Term, scope: Scope
+) -> AsyncIterator[tuple[Iterable[int], frozenset[int] | None]]:
+    """All occurrences of the words that match a term, with the columns in which these count.
+
+    The event loop gets a turn every few thousand.
+    """
     read = 0
-    for word in term.matches:
+    for word, (typos, _) in term.matches.items():
+        columns = scope.columns(typos)
         occurrences = index.words.occurrences(word)
         for start in range(0, len(occurrences), _ENTRIES_PER_TURN):
             chunk = occurrences[start : start + _ENTRIES_PER_TURN]
-            yield chunk
+            yield chunk, columns
             read += len(chunk)
             if read > _ENTRIES_PER_TURN:
                 read = 0
                 await asyncio.sleep(0)
 
 
-async def places_of(
-    index: InvertedIndex, term: Term, columns: frozenset[int] | None, mask: bytes
-) -> dict[int, list[int]]:
+async def places_of(index: InvertedIndex, term: Term, scope: Scope, mask: bytes) -> dict[int, list[int]]:
     """Where the documents of a mask contain the term: ``column << 20 | position``, by document."""
     found: dict[int, list[int]] = {}
     size = len(mask)
-    async for chunk in _occurrence_chunks(index, term):
+    async for chunk, columns in _occurrence_chunks(index, term, scope):
         for entry in chunk:
             doc = entry >> 32
             if doc < size and mask[doc]:
@@ -162,16 +177,16 @@ async def places_of(
 
 
 async def best_weights(
-    index: InvertedIndex, term: Term, weights: Weights, mask: bytes, best: list[int]
+    index: InvertedIndex, term: Term, scope: Scope, weights: Weights, mask: bytes, best: list[int]
 ) -> None:
     """Lower ``best`` (by document) to the least weight of an occurrence of the term."""
     size = len(mask)
-    async for chunk in _occurrence_chunks(index, term):
+    async for chunk, columns in _occurrence_chunks(index, term, scope):
         for entry in chunk:
             doc = entry >> 32
             if doc < size and mask[doc]:
                 column = entry >> 21 & MAX_COLUMN
-                if column in weights:
+                if column in weights and (columns is None or column in columns):
                     base, counted = weights[column]
                     weight = base | entry & counted
                     if weight < best[doc]:

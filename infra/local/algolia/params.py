@@ -69,6 +69,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
         ("facets", "attributesToRetrieve", "attributesToHighlight", "attributesToSnippet"), _texts
     ),
     **dict.fromkeys(("restrictSearchableAttributes", "responseFields", "optionalWords"), _texts),
+    "disableTypoToleranceOnAttributes": _texts,
     **dict.fromkeys(("facetFilters", "numericFilters", "tagFilters"), _anything),
     "typoTolerance": _tolerance,
 }
@@ -246,6 +247,7 @@ def _typo_rules(merged: Params) -> TypoRules:
         min_size_for_2=merged["minWordSizefor2Typos"],
         on_numbers=merged.get("allowTyposOnNumericTokens", True),
         except_words=frozenset(exempt),
+        except_attributes=tuple(merged.get("disableTypoToleranceOnAttributes", ())),
     )
 
 

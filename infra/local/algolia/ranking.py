@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from .docset import docs_in, mask_of
 from .inverted import InvertedIndex
-from .matching import Level, Term, Weights, best_weights, places_of
+from .matching import Level, Scope, Term, Weights, best_weights, places_of
 from .order import SortBy, sort_key
 from .vocabulary import MAX_POSITION
 
@@ -83,14 +83,12 @@ def by_attributes(index: InvertedIndex, rank_by: RankBy, docs: int, window: slic
 class RelevanceRanking:
     """Ranks the documents that match the words of one query."""
 
-    def __init__(
-        self, index: InvertedIndex, rank_by: RankBy, terms: Sequence[Term], columns: frozenset[int] | None
-    ) -> None:
+    def __init__(self, index: InvertedIndex, rank_by: RankBy, terms: Sequence[Term], scope: Scope) -> None:
         self._index = index
         self._rank_by = rank_by
         self._terms = terms
-        self._columns = columns
-        self._weights = _weights(rank_by.priorities, columns)
+        self._scope = scope
+        self._weights = _weights(rank_by.priorities)
 
     async def window(self, levels: Mapping[Level, int], window: slice) -> list[Ranked]:
         """A window of the matching documents, best first.
@@ -159,7 +157,7 @@ class RelevanceRanking:
     async def _proximities(self, mask: bytes, docs: list[int]) -> list[int]:
         if len(self._terms) == 1:
             return [0] * len(docs)
-        places = [await places_of(self._index, term, self._columns, mask) for term in self._terms]
+        places = [await places_of(self._index, term, self._scope, mask) for term in self._terms]
         values: list[int] = []
         for start in range(0, len(docs), _CHUNK):
             chunk = docs[start : start + _CHUNK]
@@ -172,7 +170,7 @@ class RelevanceRanking:
             return [0] * len(docs)
         best = [_WORST_WEIGHT] * len(mask)
         for term in self._terms:
-            await best_weights(self._index, term, self._weights, mask, best)
+            await best_weights(self._index, term, self._scope, self._weights, mask, best)
         return list(map(best.__getitem__, docs))
 
     def _exact_counts(self, docs: list[int]) -> list[int]:
@@ -185,16 +183,15 @@ class RelevanceRanking:
             if len(self._terms) == 1 and mode == "attribute"
             else self._index.words.docs_with
         )
-        masks = [mask_of(find([term.word], self._columns, size), size) for term in self._terms]
+        masks = [mask_of(find([term.word], self._scope.literal, size), size) for term in self._terms]
         return [sum(counts) for counts in zip(*(map(mask.__getitem__, docs) for mask in masks), strict=True)]
 
 
-def _weights(priorities: Mapping[int, tuple[int, bool]], columns: frozenset[int] | None) -> Weights:
+def _weights(priorities: Mapping[int, tuple[int, bool]]) -> Weights:
     """Rank first, then the position where it counts."""
     return {
         column: (rank << MAX_POSITION.bit_length(), MAX_POSITION if ordered else 0)
         for column, (rank, ordered) in priorities.items()
-        if columns is None or column in columns
     }
 
 

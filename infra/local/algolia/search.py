@@ -13,7 +13,7 @@ from .faceting import FacetCounter, facets_of, most_frequent, require_searchable
 from .filtering import docs_passing
 from .highlight import Highlighter, highlighted, snippeted
 from .inverted import InvertedIndex
-from .matching import Level, Term, levels, terms_of
+from .matching import Level, Scope, Term, levels, terms_of
 from .params import Display, Query
 from .ranking import RankBy, Ranked, RelevanceRanking, by_attributes
 from .schema import covers
@@ -26,7 +26,7 @@ class Matches:
     """What a query finds: the documents, in levels of typos and matched words, and the words that matched."""
 
     terms: list[Term]
-    columns: frozenset[int] | None
+    scope: Scope
     levels: dict[Level, int]
 
     @property
@@ -74,9 +74,9 @@ class Searcher:
         terms = terms_of(
             query.text, query.query_type, query.optional_words, query.typo_rules, self._index.words
         )
-        columns = self._columns(query)
-        reached = levels(self._index, terms, columns, passing)
-        return Matches(terms, columns, _tolerated(reached, query.typo_rules.tolerance))
+        scope = self._scope(query)
+        reached = levels(self._index, terms, scope, passing)
+        return Matches(terms, scope, _tolerated(reached, query.typo_rules.tolerance))
 
     def facet_values(self, query: Query, name: str) -> dict[str, Any]:
         """The body of an answer to a search for facet values."""
@@ -95,16 +95,22 @@ class Searcher:
         elapsed = int((perf_counter() - started) * 1000)
         return {"facetHits": hits, "exhaustiveFacetsCount": True, "processingTimeMS": elapsed}
 
-    def _columns(self, query: Query) -> frozenset[int] | None:
-        """The columns to search in; None when these are all there are."""
+    def _scope(self, query: Query) -> Scope:
         declared = [name for entry in self._searchable() for name in entry.attributes]
-        allowed = frozenset(
-            column
-            for path, column in self._index.columns.items()
+        searched = {
+            path
+            for path in self._index.columns
             if (not declared or covers(declared, path))
             and (query.restrict_searchable is None or covers(query.restrict_searchable, path))
-        )
-        return None if len(allowed) == len(set(self._index.columns.values())) else allowed
+        }
+        exempt = query.typo_rules.except_attributes
+        tolerant = {path for path in searched if not covers(exempt, path)}
+        return Scope(self._columns(searched), self._columns(tolerant))
+
+    def _columns(self, paths: AbstractSet[str]) -> frozenset[int] | None:
+        """The columns of attributes; None when these are all there are."""
+        columns = frozenset(map(self._index.columns.__getitem__, paths))
+        return None if len(columns) == len(set(self._index.columns.values())) else columns
 
     def _searchable(self) -> list[Any]:
         return parse_searchable(self._settings.get("searchableAttributes"))
@@ -113,7 +119,7 @@ class Searcher:
         rank_by = self._rank_by(query)
         if not matches.terms:
             return by_attributes(self._index, rank_by, docs, window)
-        ranking = RelevanceRanking(self._index, rank_by, matches.terms, matches.columns)
+        ranking = RelevanceRanking(self._index, rank_by, matches.terms, matches.scope)
         return await ranking.window(matches.levels, window)
 
     def _rank_by(self, query: Query) -> RankBy:
@@ -131,7 +137,8 @@ class Searcher:
     def _hits(self, query: Query, terms: list[Term], ranked: list[Ranked]) -> list[dict[str, Any]]:
         ids = [self._index.ids[doc] for doc, _ in ranked]
         stored = self._store.records(self._shown.records_id, ids)
-        highlighter = Highlighter(terms, query.display.tags, query.display.ellipsis)
+        literal = query.typo_rules.except_attributes
+        highlighter = Highlighter(terms, query.display.tags, query.display.ellipsis, literal)
         hits = []
         for object_id, (_, relevance) in zip(ids, ranked, strict=True):
             if object_id not in stored:

@@ -63,7 +63,7 @@ _LISTS = frozenset(
     {
         "searchableAttributes", "attributesForFaceting", "customRanking", "ranking", "replicas", "attributesToRetrieve",
         "unretrievableAttributes", "attributesToHighlight", "attributesToSnippet", "optionalWords", "responseFields",
-        "disableTypoToleranceOnWords", "alternativesAsExact",
+        "disableTypoToleranceOnWords", "disableTypoToleranceOnAttributes", "alternativesAsExact",
     }
 )  # fmt: skip
 _FREE = frozenset(
@@ -81,7 +81,6 @@ HARMLESS_VALUES: dict[str, tuple[Any, ...]] = {
     "advancedSyntaxFeatures": (["exactPhrase", "excludeWords"], []),
     "distinct": (False, 0),
     "attributeForDistinct": (None,),
-    "disableTypoToleranceOnAttributes": ([],),
     "disablePrefixOnAttributes": ([],),
     "disableExactOnAttributes": ([],),
     "attributesToTransliterate": ([],),

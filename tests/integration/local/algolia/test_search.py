@@ -91,6 +91,51 @@ async def test_typo_tolerance_can_be_changed(local: Local) -> None:
     assert await local.ids("shop", query="shirt") == ["2"]
 
 
+async def test_no_typos_in_some_attributes(local: Local) -> None:
+    await catalog(local, disableTypoToleranceOnAttributes=["brand", "items"])
+
+    assert await local.ids("shop", query="acmee") == []
+    assert await local.ids("shop", query="oceam") == []
+    assert await local.ids("shop", query="rigth") == []
+    assert set(await local.ids("shop", query="ACME")) == {"1", "3"}
+    assert await local.ids("shop", query="oce") == ["2"]
+    assert await local.ids("shop", query="trowsers") == ["4"]
+    assert await local.ids("shop", query="trowsers zurich") == ["4"]
+    settings = await local.client.get_settings("shop")
+    assert settings.disable_typo_tolerance_on_attributes == ["brand", "items"]
+
+
+async def test_a_query_can_name_the_attributes_without_typos(local: Local) -> None:
+    await catalog(local, disableTypoToleranceOnAttributes=["name"])
+
+    assert await local.ids("shop", query="acmee") == ["1", "3"]
+    assert await local.ids("shop", query="acmee", disableTypoToleranceOnAttributes=["brand"]) == []
+    assert await local.ids("shop", query="trowsers") == []
+    assert await local.ids("shop", query="trowsers", disableTypoToleranceOnAttributes=["brand"]) == ["4"]
+    assert await local.ids("shop", params="query=trowsers&disableTypoToleranceOnAttributes=[]") == ["4"]
+
+
+async def test_a_typo_that_does_not_count_neither_ranks_nor_shines(local: Local) -> None:
+    settings = {
+        "searchableAttributes": ["sku", "name", "text"],
+        "disableTypoToleranceOnAttributes": ["sku"],
+    }
+    await local.client.set_settings("shop", settings)
+    await local.save(
+        "shop",
+        {"objectID": "a", "sku": "shorts", "text": "shorts"},
+        {"objectID": "b", "name": "shorts"},
+        {"objectID": "c", "sku": "shorts"},
+    )
+
+    answer = await local.search("shop", query="shortz")
+
+    assert [hit.object_id for hit in answer.hits] == ["b", "a"]
+    marked = answer.hits[1].to_dict()["_highlightResult"]
+    assert marked["sku"] == {"value": "shorts", "matchLevel": "none", "matchedWords": []}
+    assert marked["text"]["value"] == "<em>shorts</em>"
+
+
 async def test_fewer_typos_then_nearer_then_better_attribute_then_exact(local: Local) -> None:
     records = {
         "typo": {"name": "gray hats"},
