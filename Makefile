@@ -2,10 +2,11 @@
 # PYTHON=/path/to/python3 chooses the interpreter; ARGS="-k name" goes to pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench-returns clean
+.PHONY: help run test lint bench-returns lock clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+LOCK := --quiet --strip-extras --no-header --no-emit-index-url --no-emit-find-links --annotation-style=line
 USABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 help: ## This list
@@ -25,6 +26,11 @@ lint: $(INSTALLED) ## Style, types and the rules of who may import whom
 
 bench-returns: $(INSTALLED) ## Returns sync, measured: speed, cost, and the per-document way beside it
 	@$(BIN)/python -m tests.benchmarks.returns $(ARGS)
+
+lock: $(INSTALLED) ## Pin again what pyproject.toml asks for
+	@$(BIN)/pip-compile $(LOCK) --output-file requirements.txt pyproject.toml
+	@$(BIN)/pip-compile $(LOCK) --extra dev --constraint requirements.txt --allow-unsafe \
+		--output-file requirements-dev.txt pyproject.toml
 
 clean: ## Remove .venv, caches and the local cloud's data
 	@rm -rf .venv .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

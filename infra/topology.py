@@ -5,6 +5,7 @@ Terraform reads the same file with ``yamldecode``; the local cloud and the tests
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import available_timezones
 
 import yaml
 from croniter import croniter
@@ -76,7 +77,7 @@ class Schedule(_Part):
 
     target: FunctionName
     cron: str
-    time_zone: str
+    time_zone: str = Field(description="An IANA name.")
     retry_count: int = Field(ge=0, le=5)
     deadline: Duration
 
@@ -84,6 +85,8 @@ class Schedule(_Part):
     def _cron_is_valid(self) -> Self:
         if len(self.cron.split()) != 5 or not croniter.is_valid(self.cron):
             raise ValueError(f"{self.cron!r} is not a five-field cron expression")
+        if self.time_zone not in available_timezones():
+            raise ValueError(f"{self.time_zone!r} is not a time zone")
         return self
 
 

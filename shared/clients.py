@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from shared.errors import ConfigurationError
 from shared.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -49,11 +50,18 @@ def algolia(config: Settings, api_key: str) -> "TransporterSync":
 
     The bare transport, not the search client: importing that takes 0.8 s of a cold start (it loads every API
     model). It waits for no rate limit by itself, since a task's retry does that without holding an instance.
+
+    Raises:
+        ConfigurationError: there is no key.
     """
     from algoliasearch.http.hosts import Host, HostsCollection
     from algoliasearch.http.transporter_sync import TransporterSync
     from algoliasearch.search.config import SearchConfig
 
+    if not api_key:
+        raise ConfigurationError(
+            "This function needs ALGOLIA_API_KEY to write or ALGOLIA_SEARCH_KEY to search."
+        )
     search_config = SearchConfig(config.algolia_app_id, api_key)
     search_config.max_rate_limit_retries = 0
     search_config.write_timeout = ALGOLIA_WRITE_TIMEOUT_MS

@@ -8,6 +8,7 @@ import logging
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from google.api_core.exceptions import AlreadyExists
 
 from shared import trace
@@ -29,7 +30,7 @@ class DeadLetter:
         key: what makes it the same failure when it is reported again, such as ``"return:R-1@2026-11-20T…"``.
         queue: the queue on which ``payload`` can be tried again.
         function: who gave up on it.
-        payload: the task's body.
+        payload: the task's body, a JSON object; stored as text, since Firestore cannot hold all that JSON can.
         error: why, in words for an operator.
         attempts: how often it was tried.
     """
@@ -52,9 +53,15 @@ class DeadLetters:
     async def add(self, letter: DeadLetter) -> None:
         """Keep ``letter``; the same key is kept once, however often it is added."""
         document_id = hashlib.sha256(f"{letter.queue}\n{letter.key}".encode()).hexdigest()[:32]
-        entry = asdict(letter) | {"status": "open", "trace": trace.current(), "created_at": self._clock()}
+        payload = orjson.dumps(letter.payload).decode()
+        entry = asdict(letter) | {
+            "payload": payload,
+            "status": "open",
+            "trace": trace.current(),
+            "created_at": self._clock(),
+        }
         try:
-            await self._db.collection(COLLECTION).document(document_id).create(entry)
+            await self._db.collection(COLLECTION).document(document_id).create(asdict(letter) | kept)
         except AlreadyExists:
             return
         _log.error(

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 import orjson
@@ -35,7 +36,15 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """An answer as JSON; datetimes become RFC 3339 strings."""
-    return Response(orjson.dumps(content), status_code=status, media_type="application/json", headers=headers)
+    body = orjson.dumps(content, default=_rfc3339)
+    return Response(body, status_code=status, media_type="application/json", headers=headers)
+
+
+def _rfc3339(value: object) -> str:
+    """Firestore's times are of a subclass, which orjson does not take for a datetime."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -63,8 +63,20 @@ class Latch:
         )
 
     async def seal(self, members: int) -> None:
-        """Say how many members there are. Sealing again with the same number changes nothing."""
-        await self._document.update({"members": members})
+        """Say how many members there are. Sealing again with the same number changes nothing.
+
+        Raises:
+            ValueError: it was sealed with another number.
+            FailedPrecondition: somebody else wrote the latch meanwhile.
+        """
+        snapshot = await self._document.get(["members"])
+        known = snapshot.get("members")
+        if known == members:
+            return
+        if known is not None:
+            raise ValueError(f"The latch has {known} members already, not {members}.")
+        unchanged = self._db.write_option(last_update_time=snapshot.update_time)
+        await self._document.update({"members": members}, option=unchanged)
 
     def arrive(self, batch: "AsyncWriteBatch", member: int) -> None:
         """Count ``member`` as arrived when ``batch`` commits. Arriving again changes nothing."""

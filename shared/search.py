@@ -24,6 +24,10 @@ class RefusedError(BackstockError):
     """The index will not take this request as it is, today or tomorrow."""
 
 
+class IndexMissingError(RefusedError):
+    """There is no such index yet: the first write makes it."""
+
+
 class SearchIndex:
     """An index by its name. Requests block, so each runs on a thread."""
 
@@ -54,6 +58,7 @@ class SearchIndex:
         """Search the index, or one of its replicas for another order.
 
         Raises:
+            IndexMissingError: nothing has been written to it yet.
             RefusedError, TransientError: as :meth:`batch`.
         """
         return await self._request("POST", f"{self._path(replica)}/query", parameters, read=True)
@@ -76,6 +81,8 @@ class SearchIndex:
         try:
             answer = self._transport.request(Verb[verb], path, options, read)
         except RequestException as error:
+            if error.status_code == 404:
+                raise IndexMissingError(error.message) from error
             if error.status_code in _REFUSED:
                 raise RefusedError(error.message) from error
             raise TransientError(f"Algolia answered {error.status_code}: {error.message}") from error

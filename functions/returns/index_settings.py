@@ -44,6 +44,8 @@ _SETTINGS: dict[str, Any] = {
     ],
     "attributesForFaceting": ["filterOnly(account)", *FACETS],
     "customRanking": ["desc(requested_at_ts)"],
+    # Ids and tracking numbers: one wrong character is another return.
+    "disableTypoToleranceOnAttributes": ["objectID", "order_id", "tracking_number", "items.sku"],
     "paginationLimitedTo": MAX_HITS,
 }
 

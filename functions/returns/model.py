@@ -78,6 +78,8 @@ class Item(_Part):
 
 
 class Customer(_Part):
+    """Who sends it back, as far as a shop needs it to find the return again."""
+
     name: Label
     city: Label
     country: str = Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2.")

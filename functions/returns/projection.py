@@ -136,12 +136,13 @@ def fit(record: Record, max_bytes: int) -> tuple[Record, int]:
     shortened = record | {"items": [], "items_truncated": True}
     size = len(orjson.dumps(shortened))
     for item in record["items"]:
-        size_with_item = size + len(orjson.dumps(item)) + 1
+        comma = 1 if shortened["items"] else 0
+        size_with_item = size + comma + len(orjson.dumps(item))
         if size_with_item > max_bytes:
             break
         shortened["items"].append(item)
         size = size_with_item
-    return shortened, len(orjson.dumps(shortened))
+    return shortened, size
 
 
 def _fingerprint(version: str, outcome: bytes) -> str:

@@ -28,6 +28,8 @@ _MAX_RETURN_BYTES = 256 * 1024
 _MAX_BATCH_BYTES = 5 * 1024 * 1024
 _MAX_RESYNC_BYTES = 4 * 1024
 
+_AS_OF = "external_updated_at"
+
 _return_ids = TypeAdapter[str](ReturnId)
 _timestamps = TypeAdapter[datetime](Timestamp)
 
@@ -88,8 +90,7 @@ class ReturnsApi:
         if isinstance(put, Problem):
             raise put
         if put.return_id != return_id:
-            errors = [{"field": "return_id", "detail": f"is not {return_id}, which the path names"}]
-            raise Problem(422, "validation-failed", "1 field(s) are not valid.", errors=errors)
+            raise _invalid("return_id", f"is not {return_id}, which the path names")
         (outcome,) = await self.ingestion.apply([put], principal.tenant())
         if isinstance(outcome, Problem):
             raise outcome
@@ -129,9 +130,8 @@ class ReturnsApi:
         """
         principal = await self._warehouse(request)
         return_id = _return_id(request)
-        given = request.query_params.get("external_updated_at")
-        as_of = _timestamp("external_updated_at", given) if given else self.clock()
-        removal = Removal(return_id, as_of, early_for=principal.account if given else None)
+        given = _as_of(request)
+        removal = Removal(return_id, given or self.clock(), early_for=principal.account if given else None)
         (outcome,) = await self.ingestion.apply([removal], principal.tenant())
         if isinstance(outcome, Problem) or outcome == "unknown":
             # As for reading: another tenant's return looks like none.
@@ -164,12 +164,22 @@ def _return_id(request: Request) -> str:
         raise Problem(404, "not-found", f"return_id: {error.errors()[0]['msg']}.") from error
 
 
-def _timestamp(name: str, value: str) -> datetime:
+def _as_of(request: Request) -> datetime | None:
+    """The time that a removal names. A misspelt name must not make it a removal as of now."""
+    given = request.query_params.multi_items()
+    if not given:
+        return None
+    if [name for name, _ in given] != [_AS_OF]:
+        raise _invalid(_AS_OF, "is the only parameter, and is given once")
     try:
-        return _timestamps.validate_python(value)
+        return _timestamps.validate_python(given[0][1])
     except ValidationError as error:
-        errors = [{"field": name, "detail": error.errors()[0]["msg"]}]
-        raise Problem(422, "validation-failed", "1 field(s) are not valid.", errors=errors) from error
+        raise _invalid(_AS_OF, error.errors()[0]["msg"]) from error
+
+
+def _invalid(field: str, detail: str) -> Problem:
+    errors = [{"field": field, "detail": detail}]
+    return Problem(422, "validation-failed", "1 field(s) are not valid.", errors=errors)
 
 
 def _no_return(return_id: str) -> Problem:
@@ -189,7 +199,9 @@ def _put(content: Any, principal: Principal) -> Put | Problem:
 
 def _result(content: Any, outcome: Outcome | Problem) -> dict[str, Any]:
     """One entry of a batch's answer."""
-    return_id = content.get("return_id") if isinstance(content, dict) else None
+    named = content.get("return_id") if isinstance(content, dict) else None
+    # JSON can hold more than an answer can repeat, such as an integer of a hundred digits.
+    return_id = named if isinstance(named, str) else None
     if isinstance(outcome, Problem):
         return {"return_id": return_id, "outcome": "invalid", "problem": outcome.document()}
     return {"return_id": return_id, "outcome": outcome}

@@ -100,6 +100,10 @@ def index_for(index: str, sort: Sort | None) -> str:
     return replica(index, sort) if sort else index
 
 
+# The answer of an index without records.
+NOTHING_FOUND: dict[str, Any] = {"hits": [], "nbHits": 0, "nbPages": 0, "processingTimeMS": 0}
+
+
 def render(answer: dict[str, Any], query: SearchQuery) -> dict[str, Any]:
     """Algolia's answer as the endpoint's."""
     return {

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from functions.returns.index_settings import FACETS, KEY_LIFETIME, MAX_HITS, SORTS, replica
 from functions.returns.search import (
+    NOTHING_FOUND,
     SearchQuery,
     account_filter,
     index_for,
@@ -23,7 +24,7 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.http import json_response
 from shared.problems import Problem, validation_problem
-from shared.search import RefusedError, SearchIndex
+from shared.search import IndexMissingError, RefusedError, SearchIndex
 from shared.settings import Settings
 
 
@@ -50,6 +51,9 @@ class SearchApi:
             answer = await self.index.search(
                 parameters(query, principal.tenant()), index_for(self.index.name, query.sort)
             )
+        except IndexMissingError:
+            # Before the first run of the sync there is nothing to find.
+            return json_response(render(NOTHING_FOUND, query))
         except RefusedError as error:
             raise Problem(400, "search-refused", str(error)) from error
         except TransientError as error:

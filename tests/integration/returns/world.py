@@ -6,10 +6,11 @@ after; the test says whose gate opens next, or that the work dies there.
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import grpc
@@ -300,8 +301,5 @@ class World:
         return {d.return_id: d.record for d in decisions if isinstance(d, Save)}
 
     async def dead_letters(self) -> list[dict[str, Any]]:
-        return [s.to_dict() or {} async for s in self.db.collection("dead_letters").stream()]
-
-
-def start_time() -> datetime:
-    return datetime.now(UTC)
+        letters = [s.to_dict() or {} async for s in self.db.collection("dead_letters").stream()]
+        return [letter | {"payload": json.loads(letter["payload"])} for letter in letters]

@@ -1,6 +1,7 @@
 """A failure is kept once, with all that trying again needs."""
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -35,7 +36,7 @@ async def test_a_letter_says_what_failed_and_how(cloud: Cloud, db: AsyncClient) 
         "key": "return:R-1",
         "queue": "returnSync",
         "function": "return-updated-task-queue",
-        "payload": LETTER.payload,
+        "payload": json.dumps(LETTER.payload, separators=(",", ":")),
         "error": "no such account",
         "attempts": 3,
         "status": "open",

@@ -140,14 +140,11 @@ async def test_who_loses_the_race_to_release_does_nothing_at_all(db: AsyncClient
     assert await releases(db) == 1
 
 
-async def test_a_release_that_was_decided_before_the_seal_moved_fails(db: AsyncClient, latch: Latch) -> None:
-    await latch.seal(0)
-    seen = await latch.state()
-    await latch.seal(1)
-    batch = db.batch()
-    latch.release(batch, seen)
-    with pytest.raises(FailedPrecondition):
-        await batch.commit()
+async def test_a_seal_does_not_move(latch: Latch) -> None:
+    await latch.seal(2)
+    await latch.seal(2)
+    with pytest.raises(ValueError, match="2 members already"):
+        await latch.seal(3)
 
 
 async def test_past_its_deadline_an_incomplete_latch_is_overdue(

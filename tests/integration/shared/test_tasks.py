@@ -161,7 +161,7 @@ async def test_what_fails_is_tried_as_often_as_allowed_and_then_kept(world: Worl
     await world.settle()
     assert len(world.seen) == PUSHES.max_attempts
     (letter,) = await dead(db)
-    assert (letter["attempts"], letter["payload"], letter["trace"]) == (3, {"return_id": "R-1"}, current)
+    assert (letter["attempts"], letter["payload"], letter["trace"]) == (3, '{"return_id":"R-1"}', current)
     assert await world.waiting() == []
 
 
