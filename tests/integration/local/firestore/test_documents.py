@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from google.api_core import exceptions
 from google.cloud import firestore
+from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.field_path import FieldPath
 
 from infra.local.clock import Clock
@@ -172,7 +173,12 @@ async def test_a_restart_loses_nothing(
         written = await connect(address).document("returns/r1").set({"account": "a", "updated": 1})
     async with served(new_service()) as address:
         client = connect(address)
-        found = [each async for each in client.collection("returns").where("account", "==", "a").stream()]
+        found = [
+            each
+            async for each in client.collection("returns")
+            .where(filter=FieldFilter("account", "==", "a"))
+            .stream()
+        ]
         again = await client.document("returns/r2").set({})
     assert [each.to_dict() for each in found] == [{"account": "a", "updated": 1}]
     assert again.update_time > written.update_time
