@@ -54,12 +54,7 @@ class DeadLetters:
         """Keep ``letter``; the same key is kept once, however often it is added."""
         document_id = hashlib.sha256(f"{letter.queue}\n{letter.key}".encode()).hexdigest()[:32]
         payload = orjson.dumps(letter.payload).decode()
-        entry = asdict(letter) | {
-            "payload": payload,
-            "status": "open",
-            "trace": trace.current(),
-            "created_at": self._clock(),
-        }
+        kept = {"payload": payload, "status": "open", "trace": trace.current(), "created_at": self._clock()}
         try:
             await self._db.collection(COLLECTION).document(document_id).create(asdict(letter) | kept)
         except AlreadyExists:

@@ -4,15 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from hypothesis import settings
 
 from shared.settings import Settings
 from tests.unit.shared.examples import a_deployment
 from tests.unit.shared.issuer import Issuer, KeyServer
-
-# A law holds or not; how long an example takes says more about what else the machine does.
-settings.register_profile("laws", deadline=None)
-settings.load_profile("laws")
 
 
 @pytest.fixture(scope="session")
