@@ -35,7 +35,7 @@ async def front_app(
     controls = Controls(cloud, functions, _fault_switch(cloud, gateway), tasks, keep_offset).routes()
     app = web.Application(middlewares=[problems])
     app.add_routes([*controls, web.get("/", IndexPage(list(cloud.topology.functions), controls).serve)])
-    app.router.add_route("*", "/{path:(?!_local(/|$)).*}", gateway.handle)
+    app.router.add_route("*", r"/{path:(?!_local(/|$))[\s\S]*}", gateway.handle)
     try:
         yield app
     finally:

@@ -1,0 +1,42 @@
+"""Google's and Algolia's official clients, pointed at a running local cloud by its ``env`` file."""
+
+from typing import Any
+
+import pytest
+from algoliasearch.http.hosts import Host, HostsCollection
+from algoliasearch.search.client import SearchClientSync
+from algoliasearch.search.config import SearchConfig
+from google.cloud.firestore import Client
+
+from tests.e2e.harness import LocalCloud
+
+
+def firestore(cloud: LocalCloud) -> Client:
+    """Google's Firestore client."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FIRESTORE_EMULATOR_HOST", cloud.environment["FIRESTORE_EMULATOR_HOST"])
+        return Client(project=cloud.environment["GOOGLE_CLOUD_PROJECT"])
+
+
+def algolia(cloud: LocalCloud, key: str = "") -> SearchClientSync:
+    """Algolia's search client, with ``key`` or else the administrator's."""
+    environment = cloud.environment
+    config = SearchConfig(environment["ALGOLIA_APP_ID"], key or environment["ALGOLIA_API_KEY"])
+    host, port = environment["ALGOLIA_HOST"].split(":")
+    # Twice, because the client passes over a host that has just failed.
+    config.hosts = HostsCollection([Host(host, scheme="http", port=int(port)) for _ in range(2)])
+    return SearchClientSync(config=config)
+
+
+def documents(database: Client, collection: str) -> dict[str, dict[str, Any]]:
+    """Everything in a collection, by id."""
+    return {snapshot.id: snapshot.to_dict() or {} for snapshot in database.collection(collection).stream()}
+
+
+def records(cloud: LocalCloud) -> dict[str, dict[str, Any]]:
+    """Everything in the index of returns, by objectID."""
+    found: list[dict[str, Any]] = []
+    index = cloud.environment["ALGOLIA_RETURNS_INDEX"]
+    with algolia(cloud) as client:
+        client.browse_objects(index, lambda page: found.extend(hit.to_dict() for hit in page.hits))
+    return {record["objectID"]: record for record in found}
