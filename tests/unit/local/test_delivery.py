@@ -32,8 +32,13 @@ def test_an_http_status_stands_for_a_code(http_status: int, code: int) -> None:
     assert answered(http_status).code == code
 
 
+async def _read_and_say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
+
+
 async def test_a_handler_that_does_not_answer_in_time_has_failed(courier: Courier) -> None:
-    silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    silent = await asyncio.start_server(_read_and_say_nothing, "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
     outcome = await courier.deliver(Delivery("POST", f"http://127.0.0.1:{port}/", {}, b"", deadline=0.05))
     silent.close()
