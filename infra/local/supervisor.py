@@ -92,7 +92,7 @@ class Supervisor:
         A process that dies meanwhile is replaced by one that starts with the new offset.
         """
         self._assignment["offset"] = offset
-        if self._control is not None:
+        if self._control is not None and not self._control.is_closing():
             _send(self._control, {"offset": offset})
         await self._until(lambda: self._serving_offset is not None and self._serving_offset >= offset)
 
