@@ -16,8 +16,9 @@ from .controls import Counters, Limits
 from .errors import ApiError, bad_request, index_missing
 from .inverted import InvertedIndex
 from .library import Library
+from .ranking import RankBy
 from .records import BatchResult, Operation, encoded
-from .settings import DEFAULTS, parse_replicas, schema_of, validated
+from .settings import DEFAULTS, criteria_of, parse_replicas, schema_of, validated
 from .store import Index, Store
 
 _NOT_COPIED = ("replicas", "enableReRanking", "mode")
@@ -65,7 +66,19 @@ class Catalog:
     async def inverted(self, index: Index) -> InvertedIndex:
         """The inverted index to search this index in; its primary and all replicas share one."""
         family = [self._store.index_by_id(index.records_id), *self._store.replicas(index.records_id)]
-        return await self._library.get(index.records_id, schema_of(self.settings(one) for one in family))
+        rank_by = RankBy(criteria_of(self.settings(index), index.virtual), {})
+        return await self._library.get(
+            index.records_id,
+            schema_of(self.settings(one) for one in family),
+            {rank_by.sorts(), rank_by.trailing_sorts()},
+        )
+
+    async def load(self) -> None:
+        """Build the inverted index of every index, so that no search has to wait for that after a restart."""
+        for name in [index.name for index in self._store.indexes()]:
+            index = self._store.index(name)
+            if index is not None:
+                await self.inverted(index)
 
     def record(self, name: str, object_id: str) -> dict[str, Any]:
         """One record.

@@ -88,8 +88,8 @@ def search_values(
 ) -> list[Any]:
     """The facet values whose words match every word of the query, the last one as a prefix."""
     known = Vocabulary()
-    for value in counts:
-        known.add(0, 0, words(value), 0)
+    known.add(0, enumerate(counts))
+    known.settle()
     terms = terms_of(query, "prefixLast", (), rules, known)
     highlighter = Highlighter(terms, tags, "")
     matching = {value: count for value, count in counts.items() if _has_all(value, terms)}

@@ -1,15 +1,17 @@
 """The in-memory index of one primary: everything a search needs but the records themselves."""
 
+import asyncio
 from array import array
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import compress
 from typing import Any
 
 from .docset import Postings, bits_of
 from .order import SortBy, StaticOrder
-from .schema import Leaf, Schema, facet_value, leaves
-from .text import fold, words
-from .vocabulary import ELEMENT_GAP, MAX_COLUMN, Vocabulary
+from .schema import Entries, Leaf, Schema, collect_leaves, facet_value
+from .text import fold
+from .vocabulary import MAX_COLUMN, Vocabulary
 
 
 class Numbers:
@@ -19,10 +21,11 @@ class Numbers:
         self.values = array("d")
         self.docs = array("I")
 
-    def add(self, doc: int, value: float) -> None:
-        """One more number."""
-        self.values.append(value)
-        self.docs.append(doc)
+    def extend(self, entries: Iterable[tuple[int, float]]) -> None:
+        """More numbers, each with its document."""
+        for doc, value in entries:
+            self.docs.append(doc)
+            self.values.append(value)
 
     def docs_where(self, holds: Callable[[float], Any], size: int) -> int:
         """The documents with a number for which ``holds``; scanning is faster than sorting after every write."""
@@ -40,13 +43,21 @@ class Facet:
         self.values: dict[str, Postings] = {}
         self._folded: dict[str, list[Postings]] = {}
 
-    def add(self, doc: int, value: str) -> None:
-        """The document has the value."""
-        postings = self.values.get(value)
-        if postings is None:
-            postings = self.values[value] = Postings()
-            self._folded.setdefault(fold(value), []).append(postings)
-        postings.add(doc)
+    def extend(self, entries: Iterable[tuple[int, Leaf]]) -> None:
+        """Documents, ascending, each with a value it has."""
+        known = self.values
+        for doc, leaf in entries:
+            value = leaf if type(leaf) is str else facet_value(leaf)
+            postings = known.get(value)
+            if postings is None:
+                postings = known[value] = Postings()
+                self._folded.setdefault(fold(value), []).append(postings)
+            postings.add(doc)
+
+    def count_new(self) -> None:
+        """Do now what the next search would have to do for the documents that came since the last one."""
+        for postings in self.values.values():
+            postings.bits()
 
     def docs_with(self, value: str) -> int:
         """The documents with the value, whatever its letter case."""
@@ -92,55 +103,39 @@ class InvertedIndex:
     def apply(self, changes: Sequence[tuple[str, dict[str, Any] | None]]) -> None:
         """Put records by objectID, or take them out (None)."""
         first, dead = self.size, []
+        found: defaultdict[str, Entries] = defaultdict(list)
         for object_id, record in changes:
             replaced = self.doc_of.pop(object_id, None)
             if replaced is not None:
                 dead.append(replaced)
             if record is not None:
-                self._append(object_id, record)
+                doc = self.doc_of[object_id] = len(self.ids)
+                self.ids.append(object_id)
+                collect_leaves(found, doc, record)
+        for path, entries in found.items():
+            self._add(path, entries)
+        for path, column in self._sorts.items():
+            column.extend(_first_values(found.get(path, ()), first, self.size))
+        self.words.settle()
         added = bits_of(range(first, self.size), self.size)
         self.alive = (self.alive | added) & ~bits_of(dead, self.size)
 
-    def _append(self, object_id: str, record: dict[str, Any]) -> None:
-        doc = len(self.ids)
-        self.ids.append(object_id)
-        self.doc_of[object_id] = doc
-        found = leaves(record)
-        for path, values in found.items():
-            searchable, faceted = self.schema.roles(path)
-            if searchable:
-                self._add_words(doc, path, values)
-            if faceted:
-                self._add_facets(doc, path, values)
-            self._add_numbers(doc, path, values)
-        for path, column in self._sorts.items():
-            column.append(found[path][0] if path in found else None)
+    def _add(self, path: str, entries: Entries) -> None:
+        searchable, faceted = self.schema.roles(path)
+        if searchable:
+            column = self.columns.setdefault(path, min(len(self.columns), MAX_COLUMN))
+            self.words.add(column, _texts(entries))
+        if faceted:
+            self.facets.setdefault(path, Facet()).extend(entries)
+        numbers = [(doc, leaf) for doc, leaf in entries if type(leaf) is float or type(leaf) is int]
+        if numbers:
+            self.numbers.setdefault(path, Numbers()).extend(numbers)
 
-    def _add_words(self, doc: int, path: str, values: list[Leaf]) -> None:
-        column = self.columns.get(path)
-        if column is None:
-            column = self.columns[path] = min(len(self.columns), MAX_COLUMN)
-        start = 0
-        for value in values:
-            if not isinstance(value, bool):
-                found = words(value if isinstance(value, str) else facet_value(value))
-                self.words.add(doc, column, found, start)
-                start += len(found) + ELEMENT_GAP
-
-    def _add_facets(self, doc: int, path: str, values: list[Leaf]) -> None:
-        facet = self.facets.get(path)
-        if facet is None:
-            facet = self.facets[path] = Facet()
-        for value in values:
-            facet.add(doc, facet_value(value))
-
-    def _add_numbers(self, doc: int, path: str, values: list[Leaf]) -> None:
-        for value in values:
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                numbers = self.numbers.get(path)
-                if numbers is None:
-                    numbers = self.numbers[path] = Numbers()
-                numbers.add(doc, value)
+    async def prepare_facets(self) -> None:
+        """Do what the first search with facets would have to do, an attribute per turn of the event loop."""
+        for facet in list(self.facets.values()):
+            facet.count_new()
+            await asyncio.sleep(0)
 
     def order(self, chain: tuple[SortBy, ...]) -> StaticOrder:
         """All documents ordered by the attributes of ``chain``, as of now."""
@@ -153,3 +148,20 @@ class InvertedIndex:
     def sort_values(self, attribute: str) -> list[Leaf | None]:
         """For each document its value of a sorting attribute (the first one of an array)."""
         return self._sorts[attribute]
+
+
+def _texts(entries: Entries) -> Iterator[tuple[int, str]]:
+    """What is searched as text: numbers are, booleans are not."""
+    for doc, leaf in entries:
+        if type(leaf) is str:
+            yield doc, leaf
+        elif type(leaf) is not bool:
+            yield doc, facet_value(leaf)
+
+
+def _first_values(entries: Sequence[tuple[int, Leaf]], start: int, end: int) -> list[Leaf | None]:
+    """The value of each document from ``start`` to ``end``; of an array its first element."""
+    values: list[Leaf | None] = [None] * (end - start)
+    for doc, leaf in reversed(entries):
+        values[doc - start] = leaf
+    return values

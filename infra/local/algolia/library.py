@@ -1,19 +1,37 @@
-"""The inverted indices in memory: built from the store when first searched, then kept up to date."""
+"""The inverted indices in memory: built from the store at the start or when first searched, then kept up to date."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from time import thread_time
 from typing import Any
 
 import orjson
 
 from .inverted import InvertedIndex
+from .order import SortBy
 from .schema import Schema
 from .store import Store
 
 Change = tuple[str, dict[str, Any] | None]
 """An objectID and its new record, or None when it is gone."""
 
-_CHUNK = 100
+_TURN_SECONDS = 0.005
+_MOST = 1_000
+
+
+class _Pace:
+    """How many records to index per turn of the event loop, so that each takes about ``_TURN_SECONDS`` of CPU."""
+
+    def __init__(self) -> None:
+        self.size = 50
+
+    def apply(self, index: InvertedIndex, changes: Sequence[Change]) -> None:
+        """Index the changes of one turn, and learn how long it took."""
+        started = thread_time()
+        index.apply(changes)
+        elapsed = thread_time() - started
+        fitting = int(len(changes) * _TURN_SECONDS / max(elapsed, 1e-6))
+        self.size = max(1, min(fitting, 2 * self.size, _MOST))
 
 
 class _Loaded:
@@ -24,21 +42,24 @@ class _Loaded:
         self.pending: list[Change] = []
         self.built = False
         self.lock = asyncio.Lock()
+        self._pace = _Pace()
+        self._after = ""
 
     async def build(self, store: Store, index_id: int) -> None:
-        """Read all records, a chunk per turn of the event loop. Changes made meanwhile wait in ``pending``."""
-        after = ""
-        while rows := store.records_after(index_id, after, _CHUNK):
-            self.index.apply([(object_id, orjson.loads(data)) for object_id, data in rows])
-            after = rows[-1][0]
+        """Read all records, some per turn of the event loop. Changes made meanwhile wait in ``pending``."""
+        while rows := store.records_after(index_id, self._after, self._pace.size):
+            self._pace.apply(self.index, [(object_id, orjson.loads(data)) for object_id, data in rows])
+            self._after = rows[-1][0]
             await asyncio.sleep(0)
+        await self.index.prepare_facets()
         self.built = True
 
     async def catch_up(self) -> None:
-        """Take in what is pending, a chunk per turn of the event loop."""
+        """Take in what is pending, some per turn of the event loop."""
         while self.pending:
-            chunk, self.pending = self.pending[:_CHUNK], self.pending[_CHUNK:]
-            self.index.apply(chunk)
+            size = self._pace.size
+            changes, self.pending = self.pending[:size], self.pending[size:]
+            self._pace.apply(self.index, changes)
             await asyncio.sleep(0)
 
 
@@ -49,8 +70,14 @@ class Library:
         self._store = store
         self._loaded: dict[int, _Loaded] = {}
 
-    async def get(self, index_id: int, schema: Schema) -> InvertedIndex:
-        """The index with every change up to now; built anew if it is not there, or for another schema."""
+    async def get(
+        self, index_id: int, schema: Schema, orders: Iterable[tuple[SortBy, ...]] = ()
+    ) -> InvertedIndex:
+        """The index with every change up to now; built anew if it is not there, or for another schema.
+
+        Args:
+            orders: the orders of documents that will be asked of it.
+        """
         loaded = self._loaded.get(index_id)
         if loaded is None or loaded.index.schema != schema or loaded.index.wasteful:
             loaded = self._loaded[index_id] = _Loaded(schema)
@@ -58,6 +85,9 @@ class Library:
             if not loaded.built:
                 await loaded.build(self._store, index_id)
             await loaded.catch_up()
+            for chain in orders:
+                loaded.index.order(chain)
+                await asyncio.sleep(0)
         return loaded.index
 
     def note(self, index_id: int, changes: Iterable[Change]) -> None:

@@ -14,6 +14,7 @@ SortBy = tuple[str, bool]
 """An attribute and whether it is descending."""
 
 _MISSING = (2, 0)
+_FEW = 64
 
 
 @total_ordering
@@ -51,28 +52,39 @@ class StaticOrder:
     ) -> None:
         self._sources = [(columns[attribute], descending) for attribute, descending in chain]
         self._ids = ids
-        self._keys: list[tuple[Any, ...]] = []
         self._order: list[int] = []
         self._alive = 0
+        self._size = 0
         self._rank: array[int] | None = None
 
     def update(self, alive: int, size: int) -> None:
         """Take in the documents that are ``alive`` now, of ``size`` ever added."""
-        if alive == self._alive and size == len(self._keys):
+        if alive == self._alive and size == self._size:
             return
-        known = len(self._keys)
-        self._keys.extend(self._key(doc) for doc in range(known, size))
-        mask = mask_of(alive, size)
-        kept = list(compress(self._order, map(mask.__getitem__, self._order)))
-        self._order = self._merged(kept, docs_in(alive & ~self._alive, size))
-        self._alive, self._rank = alive, None
+        added = docs_in(alive & ~self._alive, size)
+        if len(added) * _FEW > len(self._order):
+            self._order = self._sorted(docs_in(alive, size))
+        else:
+            mask = mask_of(alive, size)
+            self._order = self._merged(list(compress(self._order, map(mask.__getitem__, self._order))), added)
+        self._alive, self._size, self._rank = alive, size, None
+
+    def _sorted(self, docs: list[int]) -> list[int]:
+        """Stable sorts from the last criterion to the first; numbers are compared as they are, which is fast."""
+        docs.sort(key=self._ids.__getitem__)
+        for column, descending in reversed(self._sources):
+            if set(map(type, column)) <= {int, float}:
+                docs.sort(key=column.__getitem__, reverse=descending)  # type: ignore[arg-type]  # numbers only
+            else:
+                docs.sort(key=[sort_key(leaf, descending) for leaf in column].__getitem__)
+        return docs
 
     def _merged(self, ordered: list[int], added: list[int]) -> list[int]:
-        """Both in order; a few thousand new documents cost a search each, not a sort of all."""
+        """Both in order; few new documents cost a search each, not a sort of all."""
         merged: list[int] = []
         at = 0
-        for doc in sorted(added, key=self._keys.__getitem__):
-            place = bisect_left(ordered, self._keys[doc], lo=at, key=self._keys.__getitem__)
+        for doc in sorted(added, key=self._key):
+            place = bisect_left(ordered, self._key(doc), lo=at, key=self._key)
             merged += ordered[at:place]
             merged.append(doc)
             at = place
@@ -88,7 +100,7 @@ class StaticOrder:
     def rank(self) -> "array[int]":
         """For each document its place in the order."""
         if self._rank is None:
-            self._rank = array("I", bytes(4 * len(self._keys)))
+            self._rank = array("I", bytes(4 * self._size))
             for place, doc in enumerate(self._order):
                 self._rank[doc] = place
         return self._rank

@@ -1,33 +1,45 @@
 """Which attributes of a record are indexed for what, and how a record falls apart into them."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 Leaf = str | int | float | bool
 
 
-def leaves(record: dict[str, Any]) -> dict[str, list[Leaf]]:
-    """Every scalar of a record under its dotted path; the elements of an array share the array's path."""
-    found: dict[str, list[Leaf]] = {}
-    for name, value in record.items():
-        _collect(found, name, value)
-    return found
+Entries = list[tuple[int, Leaf]]
+"""The scalars of one attribute, each with its document, in the order they came."""
 
 
-def _collect(found: dict[str, list[Leaf]], path: str, value: Any) -> None:
-    if isinstance(value, dict):
-        for name, child in value.items():
-            _collect(found, f"{path}.{name}", child)
-    elif isinstance(value, list):
-        for child in value:
-            _collect(found, path, child)
-    elif value is None:
-        return
-    elif path in found:
-        found[path].append(value)
-    else:
-        found[path] = [value]
+def collect_leaves(found: defaultdict[str, Entries], doc: int, record: Mapping[str, Any]) -> None:
+    """Add every scalar of a record under its dotted path; the elements of an array share the array's path."""
+    _collect_object(found, doc, "", record)
+
+
+def _collect_object(
+    found: defaultdict[str, Entries], doc: int, prefix: str, value: Mapping[str, Any]
+) -> None:
+    for name, child in value.items():
+        path = prefix + name
+        kind = type(child)
+        if kind is dict:
+            _collect_object(found, doc, f"{path}.", child)
+        elif kind is list:
+            _collect_array(found, doc, path, child)
+        elif child is not None:
+            found[path].append((doc, child))
+
+
+def _collect_array(found: defaultdict[str, Entries], doc: int, path: str, value: list[Any]) -> None:
+    for child in value:
+        kind = type(child)
+        if kind is dict:
+            _collect_object(found, doc, f"{path}.", child)
+        elif kind is list:
+            _collect_array(found, doc, path, child)
+        elif child is not None:
+            found[path].append((doc, child))
 
 
 def covers(declared: Iterable[str], path: str) -> str | None:

@@ -17,7 +17,7 @@ from .matching import Level, Scope, Term, levels, terms_of
 from .params import Display, Query
 from .ranking import RankBy, Ranked, RelevanceRanking, by_attributes
 from .schema import covers
-from .settings import DEFAULTS, FacetDeclaration, parse_facets, parse_ranking, parse_searchable
+from .settings import FacetDeclaration, criteria_of, parse_facets, parse_searchable
 from .store import Index, Store
 
 
@@ -123,16 +123,14 @@ class Searcher:
         return await ranking.window(matches.levels, window)
 
     def _rank_by(self, query: Query) -> RankBy:
-        ranking = self._settings.get("ranking") or DEFAULTS["ranking"]
-        custom = self._settings.get("customRanking")
-        if self._shown.virtual:
-            ranking = ["custom", *(criterion for criterion in ranking if criterion != "custom")]
         priorities = {}
         for rank, entry in enumerate(self._searchable()):
             for path, column in self._index.columns.items():
                 if column not in priorities and covers(entry.attributes, path):
                     priorities[column] = (rank, entry.ordered)
-        return RankBy(parse_ranking(ranking, custom), priorities, query.exact_on_single_word)
+        return RankBy(
+            criteria_of(self._settings, self._shown.virtual), priorities, query.exact_on_single_word
+        )
 
     def _hits(self, query: Query, terms: list[Term], ranked: list[Ranked]) -> list[dict[str, Any]]:
         ids = [self._index.ids[doc] for doc, _ in ranked]

@@ -222,6 +222,14 @@ def parse_ranking(ranking: Iterable[str] | None, custom: Iterable[str] | None) -
     return tuple(criteria)
 
 
+def criteria_of(settings: Mapping[str, Any], virtual: bool) -> tuple[str | SortBy, ...]:
+    """What an index ranks by; a virtual replica by its customRanking first."""
+    ranking = settings.get("ranking") or DEFAULTS["ranking"]
+    if virtual:
+        ranking = ["custom", *(criterion for criterion in ranking if criterion != "custom")]
+    return parse_ranking(ranking, settings.get("customRanking"))
+
+
 def _strip_modifier(entry: str, allowed: tuple[str, ...]) -> tuple[str | None, str]:
     match = _MODIFIED.match(entry.strip())
     if match is None:

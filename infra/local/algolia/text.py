@@ -23,7 +23,8 @@ def fold(text: str) -> str:
 def words(text: str) -> list[str]:
     """The folded words of ``text``, in order."""
     if text.isascii():
-        return _ASCII_WORD.findall(text.lower())
+        lowered = text.lower()
+        return [lowered] if lowered.isalnum() else _ASCII_WORD.findall(lowered)
     return [fold(match.group()) for match in _WORD.finditer(text)]
 
 
