@@ -137,11 +137,22 @@ class InvertedIndex:
             facet.count_new()
             await asyncio.sleep(0)
 
+    async def prepare_order(self, chain: tuple[SortBy, ...]) -> None:
+        """Sort for the first time, by one attribute per turn of the event loop; later on, there is little to do."""
+        if chain not in self._orders:
+            for start in range(len(chain), -1, -1):
+                self.order(chain[start:])
+                await asyncio.sleep(0)
+
+    def _order(self, chain: tuple[SortBy, ...]) -> StaticOrder:
+        if chain not in self._orders:
+            rest = self._order(chain[1:]) if chain else None
+            self._orders[chain] = StaticOrder(chain, self._sorts, self.ids, rest)
+        return self._orders[chain]
+
     def order(self, chain: tuple[SortBy, ...]) -> StaticOrder:
         """All documents ordered by the attributes of ``chain``, as of now."""
-        order = self._orders.get(chain)
-        if order is None:
-            order = self._orders[chain] = StaticOrder(chain, self._sorts, self.ids)
+        order = self._order(chain)
         order.update(self.alive, self.size)
         return order
 

@@ -86,8 +86,7 @@ class Library:
                 await loaded.build(self._store, index_id)
             await loaded.catch_up()
             for chain in orders:
-                loaded.index.order(chain)
-                await asyncio.sleep(0)
+                await loaded.index.prepare_order(chain)
         return loaded.index
 
     def note(self, index_id: int, changes: Iterable[Change]) -> None:

@@ -45,13 +45,21 @@ def sort_key(leaf: Leaf | None, descending: bool) -> tuple[int, Any]:
 
 
 class StaticOrder:
-    """All documents in one order, kept between searches and brought up to date by merging the new ones in."""
+    """All documents in one order, kept between searches and brought up to date by merging the new ones in.
+
+    ``rest``: the order by what follows the first attribute of ``chain``; with it, one sort is enough to begin.
+    """
 
     def __init__(
-        self, chain: Sequence[SortBy], columns: dict[str, list[Leaf | None]], ids: list[str]
+        self,
+        chain: Sequence[SortBy],
+        columns: dict[str, list[Leaf | None]],
+        ids: list[str],
+        rest: "StaticOrder | None" = None,
     ) -> None:
         self._sources = [(columns[attribute], descending) for attribute, descending in chain]
         self._ids = ids
+        self._rest = rest
         self._order: list[int] = []
         self._alive = 0
         self._size = 0
@@ -63,16 +71,20 @@ class StaticOrder:
             return
         added = docs_in(alive & ~self._alive, size)
         if len(added) * _FEW > len(self._order):
-            self._order = self._sorted(docs_in(alive, size))
+            self._order = self._sorted(alive, size)
         else:
             mask = mask_of(alive, size)
             self._order = self._merged(list(compress(self._order, map(mask.__getitem__, self._order))), added)
         self._alive, self._size, self._rank = alive, size, None
 
-    def _sorted(self, docs: list[int]) -> list[int]:
+    def _sorted(self, alive: int, size: int) -> list[int]:
         """Stable sorts from the last criterion to the first; numbers are compared as they are, which is fast."""
-        docs.sort(key=self._ids.__getitem__)
-        for column, descending in reversed(self._sources):
+        if self._rest is not None:
+            self._rest.update(alive, size)
+            docs, sources = self._rest._order.copy(), self._sources[:1]
+        else:
+            docs, sources = sorted(docs_in(alive, size), key=self._ids.__getitem__), self._sources
+        for column, descending in reversed(sources):
             if set(map(type, column)) <= {int, float}:
                 docs.sort(key=column.__getitem__, reverse=descending)  # type: ignore[arg-type]  # numbers only
             else:

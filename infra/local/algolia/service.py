@@ -1,7 +1,7 @@
 """The local Algolia: an aiohttp application that Algolia's official clients use unchanged."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -75,15 +75,12 @@ class AlgoliaService:
         app = web.Application(middlewares=middlewares, client_max_size=1 << 30)
         app.add_routes(WriteRoutes(self._store, self._catalog, self._clock).table())
         app.add_routes(ReadRoutes(self._store, self._catalog, self._keys).table())
-        app.cleanup_ctx.append(self._loading)
+        app.on_startup.append(self._load)
         return app
 
-    async def _loading(self, app: web.Application) -> AsyncIterator[None]:
-        """Load the indices while requests are already served; a search waits until its index is there."""
-        loading = asyncio.create_task(self._catalog.load())
-        yield
-        loading.cancel()
-        await asyncio.wait({loading})
+    async def _load(self, app: web.Application) -> None:
+        """Nothing is served before the indices are in memory: a search that had to wait would time out."""
+        await self._catalog.load()
 
     async def close(self) -> None:
         """Close the file. The application must not be served any more."""

@@ -1,5 +1,6 @@
 """A restart, and even an abrupt end, loses nothing that was acknowledged."""
 
+import asyncio
 import shutil
 from pathlib import Path
 
@@ -51,3 +52,25 @@ async def test_the_same_search_gives_the_same_order_after_a_restart(tmp_path: Pa
 
     async with serving(file) as local:
         assert await local.ids("shop", query="same", hitsPerPage=50) == before
+
+
+async def test_searches_and_writes_right_after_a_restart_see_everything(tmp_path: Path) -> None:
+    file = tmp_path / "algolia.db"
+    async with serving(file) as local:
+        await local.client.set_settings("shop", {"replicas": ["by_n"]})
+        await local.client.set_settings("by_n", {"ranking": ["desc(n)"]})
+        await local.save(
+            "shop", *({"objectID": f"{n}", "n": n, "name": "word", "tag": f"t{n}"} for n in range(2000))
+        )
+
+    async with serving(file) as local:
+        answer, last, _ = await asyncio.gather(
+            local.search("shop", query="word"),
+            local.ids("by_n", query="word", hitsPerPage=1),
+            local.client.save_objects("shop", [{"objectID": "7", "name": "other", "n": -1}]),
+        )
+        assert answer.nb_hits in (1999, 2000)
+        assert last == ["1999"]
+        assert await local.ids("shop", query="other") == ["7"]
+        assert await local.ids("shop", query="t1234", typoTolerance=False) == ["1234"]
+        assert (await local.search("shop", query="word")).nb_hits == 1999

@@ -15,13 +15,15 @@ def test_an_order_kept_up_to_date_equals_a_sort_of_the_living(rounds: list[list[
     ids: list[str] = []
     order = StaticOrder([("price", True)], columns, ids)
     alive: set[int] = set()
-    for added in rounds:
+    # Enough to begin with that what comes later is merged in; it comes before, between and after by its ids.
+    many = [(doc % 4, False) for doc in range(150)]
+    for added in [many, *rounds]:
         for price, kills_oldest in added:
             if kills_oldest and alive:
                 alive.remove(min(alive))
             alive.add(len(ids))
             columns["price"].append(price)
-            ids.append(f"id{len(ids):02}")
+            ids.append(f"id{len(ids) * 7919 % 1000:03}")
         bits = bits_of(alive, len(ids))
         order.update(bits, len(ids))
 
