@@ -9,10 +9,14 @@ from tests.integration.returns.world import FirestoreServer, World
 
 
 @pytest.fixture
-async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    clock = Clock()
-    server = FirestoreServer(clock)
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FirestoreServer]:
+    server = FirestoreServer(Clock())
     await server.start()
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{server.port}")
-    yield World(server.client(), clock)
+    yield server
     await server.stop()
+
+
+@pytest.fixture
+def world(server: FirestoreServer) -> World:
+    return server.world()

@@ -62,8 +62,7 @@ class Sync(RuleBasedStateMachine):
         self.poisoned = False
 
     async def _new_world(self) -> World:
-        # Inside the loop, to which a gRPC channel is bound when it is made.
-        return World(self.server.client(), self.server.clock)
+        return self.server.world()
 
     def do(self, coroutine: Any) -> Any:
         return self.loop.run_until_complete(coroutine)

@@ -9,7 +9,7 @@ from functions.returns import planner
 from functions.returns.ingestion import COLLECTION, Put, Removal
 from functions.returns.model import Return
 from functions.returns.runs import JOB_TYPE, LEASE, STATE, NewRun
-from tests.integration.returns.world import World
+from tests.integration.returns.world import FirestoreServer, World
 from tests.unit.returns.examples import AT, content
 
 
@@ -251,3 +251,33 @@ async def test_a_page_that_is_delivered_again_hands_on_what_it_was_first_cut_int
     while world.works:
         await world.step(world.works[0])
     assert {task.payload.model_dump_json() for task in world.queues.waiting} == first
+
+
+async def die_at(world: World, fatal: int) -> bool:
+    """Run the sync once and let the work die that reaches the ``fatal``-th gate; whether it came to that."""
+    await world.cron()
+    for _ in range(fatal):
+        if not world.works:
+            if not world.queues.waiting:
+                return False
+            await world.deliver(world.queues.waiting.pop(0))
+        await world.step(world.works[0])
+    if world.works:
+        await world.kill(world.works[0])
+    return True
+
+
+async def test_death_at_any_call_to_the_outside_loses_nothing_and_is_not_for_ever(
+    server: FirestoreServer,
+) -> None:
+    died, fatal = True, 0
+    while died:
+        world = server.world()
+        await world.ingest(put("R-1"), put("R-2"), Removal("R-3", AT, "acme"))
+        died = await die_at(world, fatal)
+        await world.until_quiet(crons=1)
+        assert set(world.index.records) == {"R-1", "R-2"}, f"after a death at gate {fatal}"
+        assert (await state(world))["status"] == 0, f"after a death at gate {fatal}"
+        fatal += 1
+    # So many calls, each with a gate before and after, does a run make at the least.
+    assert fatal > 60

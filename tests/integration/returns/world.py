@@ -167,9 +167,10 @@ class FirestoreServer:
         await self._server.stop(None)
         self.service.close()
 
-    def client(self) -> AsyncClient:
+    def world(self) -> "World":
+        """A world of its own, in a project of its own. To be called inside the loop that serves."""
         self._worlds += 1
-        return AsyncClient(project=f"world-{self._worlds}")
+        return World(AsyncClient(project=f"world-{self._worlds}"), self.clock)
 
 
 class World:
@@ -270,10 +271,10 @@ class World:
         while self.works:
             await self.step(self.works[0])
 
-    async def until_quiet(self) -> None:
+    async def until_quiet(self, crons: int = 3) -> None:
         """Time passes, tasks are tried again and crons fire, until whole runs have begun and ended."""
         await self._until_rest()
-        for _ in range(3):
+        for _ in range(crons):
             self.clock.advance(timedelta(minutes=15).total_seconds())
             await self.cron()
             await self._until_rest()
