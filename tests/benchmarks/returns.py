@@ -1,0 +1,92 @@
+"""The returns sync, measured: ``python -m tests.benchmarks.returns`` (``make bench-returns``).
+
+Prints tables, and ends with status 1 when a claimed bound is broken. docs/performance.md says what they mean.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from tests.benchmarks import throughput
+from tests.benchmarks.cold_start import show_cold_starts
+from tests.benchmarks.per_document import compare, show_comparison
+from tests.benchmarks.profile import show_profile
+from tests.benchmarks.report import show_bounds
+from tests.benchmarks.search_latency import show_latency
+from tests.benchmarks.system import System, running
+
+# From this size on, once is enough: a run takes minutes and settles by itself.
+_MEASURED_ONCE = 50_000
+_LIBRARIES = (
+    "google-cloud-firestore",
+    "grpcio",
+    "proto-plus",
+    "algoliasearch",
+    "functions-framework",
+    "uvicorn",
+)
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.returns", description="Measure the returns sync."
+    )
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000], metavar="N")
+    parser.add_argument("--repeats", type=int, default=3, help="of sizes below 50,000 (default 3)")
+    parser.add_argument(
+        "--compared", type=int, default=2_000, metavar="N", help="returns for the per-document way"
+    )
+    parser.add_argument("--quick", action="store_true", help="small and once: a look, in half a minute")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.sizes, options.repeats, options.compared = [500, 2_000], 1, 500
+    return options
+
+
+async def _run(options: argparse.Namespace) -> bool:
+    _show_machine()
+    sizes = sorted(options.sizes)
+    runs = [
+        await throughput.measure(size)
+        for repeat in range(options.repeats)
+        for size in sizes[:-1]
+        if repeat == 0 or size < _MEASURED_ONCE
+    ]
+    async with running() as system:
+        runs.append(await throughput.measure_on(system, sizes[-1]))
+        throughput.show_runs(runs)
+        await _show_latencies(system, options)
+    show_comparison(await compare(options.compared, max(1, options.repeats)))
+    await show_profile(min(sizes[-1], 5_000))
+    _show_load()
+    return show_bounds(throughput.bounds(runs))
+
+
+async def _show_latencies(system: System, options: argparse.Namespace) -> None:
+    await show_latency(system, 20 if options.quick else 200)
+    await asyncio.to_thread(show_cold_starts, system, 1 if options.quick else 5)
+
+
+def _show_machine() -> None:
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    print(f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, {python}\n{libraries}")
+    _show_load()
+
+
+def _show_load() -> None:
+    """How busy the machine is: more than its cores, and the times are too long."""
+    print("load average: " + ", ".join(f"{load:.2f}" for load in os.getloadavg()))
+
+
+def main() -> int:
+    """Measure, print, and judge; the exit status."""
+    return 0 if asyncio.run(_run(_options(sys.argv[1:]))) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
