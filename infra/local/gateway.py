@@ -116,16 +116,15 @@ class Gateway:
             response = web.StreamResponse(
                 status=upstream.status, reason=upstream.reason, headers=_end_to_end(upstream.headers)
             )
-            await response.prepare(request)
             try:
+                await response.prepare(request)
                 async for piece in upstream.content.iter_any():
                     await response.write(piece)
+                await response.write_eof()
             except aiohttp.ClientError:
-                # The status has gone out; an answer that is cut off must not look complete.
+                # Either end is gone. The status may be out already; what is cut off must not look complete.
                 if request.transport is not None:
                     request.transport.abort()
-                return response
-            await response.write_eof()
             return response
 
     async def _crash_during(self, request: web.Request, delay: float) -> None:

@@ -137,3 +137,16 @@ async def test_a_planned_crash_hits_the_delivery_and_nothing_else(
     gateway.set_crashes({})
     async with http.post("/echo", headers=_DELIVERY) as response:
         assert response.status == 200
+
+
+async def test_a_client_that_leaves_is_no_error_of_ours(
+    http: aiohttp.ClientSession, supervisor: Supervisor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    next_piece = tmp_path / "next"
+    async with http.get("/drip", params={"next": str(next_piece)}) as response:
+        await response.content.readany()
+        response.close()
+    next_piece.touch()
+    async with http.get("/echo") as response:
+        assert response.status == 200
+    assert not [record for record in caplog.records if record.name.startswith("aiohttp")]
