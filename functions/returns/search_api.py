@@ -17,6 +17,7 @@ from functions.returns.search import (
     parameters,
     render,
     secured_key,
+    user_token,
     within_reach,
 )
 from shared.auth import Authenticator, Principal
@@ -73,7 +74,7 @@ class SearchApi:
         restrictions: dict[str, Any] = {
             "validUntil": int(expiry.timestamp()),
             "restrictIndices": ",".join(indices),
-            "userToken": principal.subject,
+            "userToken": user_token(principal.subject),
         }
         if tenant := principal.tenant():
             restrictions["filters"] = account_filter(tenant)
