@@ -13,20 +13,39 @@ class PortError(Exception):
     """The gateway's port cannot be had; the text says what to do."""
 
 
+class EmulatorError(Exception):
+    """The emulator that the environment names does not answer; the text says what to do."""
+
+
 def main() -> int:
     """Run until SIGINT or SIGTERM. Returns the process's exit status."""
     try:
         options = Options.from_environment(os.environ)
         topology = load()
+        _see_answer(options.firestore_host)
         listener = _listen(options.port)
         directory = DataDirectory(options.data_dir)
-    except (OptionError, TopologyError, PortError, DataDirectoryError) as error:
+    except (OptionError, TopologyError, EmulatorError, PortError, DataDirectoryError) as error:
         print(error, file=sys.stderr)
         return 1
     # Google's libraries take most of a second to import; a mistyped option need not wait for them.
     from infra.local.foreground import run
 
     return run(options, topology, directory, listener)
+
+
+def _see_answer(firestore_host: str) -> None:
+    """Fail now rather than hang later, when the variable is left over from an emulator that is gone."""
+    if not firestore_host:
+        return
+    host, _, port = firestore_host.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=2).close()
+    except (OSError, ValueError) as error:
+        raise EmulatorError(
+            f"FIRESTORE_EMULATOR_HOST is {firestore_host}, where no emulator answers. Start it, or unset the variable "
+            "to use the Firestore that comes with Backstock."
+        ) from error
 
 
 def _listen(port: int) -> socket.socket:

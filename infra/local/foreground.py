@@ -11,8 +11,8 @@ import aiohttp
 import uvloop
 
 from infra.local.data_directory import DataDirectory
-from infra.local.demo.load import DemoError, FrontDoor, load_demo
-from infra.local.demo.show import commands, describe
+from infra.local.demo.load import DemoError, FrontDoor, example_search, load_returns, run_sync
+from infra.local.demo.show import commands, describe_load, describe_search, describe_sync
 from infra.local.environment import AUDIENCE
 from infra.local.options import Options
 from infra.local.running import Running, running
@@ -21,6 +21,10 @@ from infra.topology import Topology
 
 _SOURCE = Path(__file__).parents[2] / "main.py"
 _TOKEN_SECONDS = 600
+# How long a start waits for the sync. A later start has little to sync, and what an interrupted run left behind may
+# have to wait for its next attempt.
+_FIRST_SYNC_SECONDS = 60
+_LATER_SYNC_SECONDS = 1
 
 
 class NoAnswerError(Exception):
@@ -36,7 +40,7 @@ def run(options: Options, topology: Topology, directory: DataDirectory, listener
     try:
         uvloop.run(_until_stopped(options, topology, directory, listener))
     except DemoError as error:
-        print(f"The demo data could not be loaded: {error}. The functions' log says more.", file=sys.stderr)
+        print(f"The start went wrong: {error}. The functions' log says more.", file=sys.stderr)
         return 1
     except NoAnswerError as error:
         print(error, file=sys.stderr)
@@ -70,11 +74,15 @@ async def _serve(
     async with running(options, topology, _SOURCE, directory, listener) as system:
         _introduce(system, options)
         async with aiohttp.ClientSession(system.base_url) as session:
-            if options.seed == "demo" and not directory.is_seeded():
-                await _seed(system, session)
-                directory.mark_seeded()
             await _until_answered(system, session)
-        print(f"{commands(system.base_url)}\n\nCtrl-C stops it.\nready", flush=True)
+            door = FrontDoor(session, _operators_token(system))
+            if options.seed == "demo" and not directory.is_seeded():
+                print(describe_load(await load_returns(door, system.cloud.clock.now().date())), flush=True)
+                directory.mark_seeded()
+                await _sync_and_search(door, _FIRST_SYNC_SECONDS)
+            else:
+                await _sync_and_search(door, _LATER_SYNC_SECONDS)
+        print(f"\n{commands(system.base_url)}\n\nCtrl-C stops it.\nready", flush=True)
         await asyncio.Event().wait()
 
 
@@ -85,11 +93,15 @@ def _introduce(system: Running, options: Options) -> None:
     print(f"The functions' log:       {_short(system.log)}\n", flush=True)
 
 
-async def _seed(system: Running, session: aiohttp.ClientSession) -> None:
+def _operators_token(system: Running) -> str:
     claims = {"aud": AUDIENCE, "sub": "demo", "roles": ["ops"]}
-    door = FrontDoor(session, system.cloud.users.mint(claims, _TOKEN_SECONDS))
-    report = await load_demo(door, system.cloud.clock.now().date())
-    print(f"{describe(report)}\n", flush=True)
+    return system.cloud.users.mint(claims, _TOKEN_SECONDS)
+
+
+async def _sync_and_search(door: FrontDoor, within: float) -> None:
+    print(describe_sync(await run_sync(door, within)), flush=True)
+    if example := await example_search(door):
+        print(f"\n{describe_search(example)}", flush=True)
 
 
 async def _until_answered(system: Running, session: aiohttp.ClientSession) -> None:

@@ -77,7 +77,14 @@ def test_a_second_one_on_the_same_data_is_refused(system: LocalCloud) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("PORT", "eighty"), ("PORT", "0"), ("SEED", "demmo"), ("LOG", "yes")]
+    ("name", "value"),
+    [
+        ("PORT", "eighty"),
+        ("PORT", "0"),
+        ("SEED", "demmo"),
+        ("LOG", "yes"),
+        ("FIRESTORE_EMULATOR_HOST", "127.0.0.1:1"),
+    ],
 )
 def test_an_option_that_cannot_be_used_is_named(tmp_path: Path, name: str, value: str) -> None:
     cloud = LocalCloud(tmp_path, **{name: value})

@@ -1,4 +1,4 @@
-"""Load the demo through the front door, as a warehouse would, and let the sync run once."""
+"""Load the demo through the front door, as a warehouse would, let the sync run once, and search."""
 
 import asyncio
 import time
@@ -13,32 +13,40 @@ import aiohttp
 from infra.local.demo.returns import demo_returns
 
 _BATCH = 500  # the most that POST /returns/batch takes
-_SYNC_SECONDS = 60
-_RETRY_LOOK_SECONDS = 0.5
 _QUERIES = ("boots", "keyboard", "lamp")
 
 
 class DemoError(Exception):
-    """The demo could not be loaded; the text says what the functions answered."""
+    """Something did not go as it should; the text says what the functions answered."""
 
 
 @dataclass(frozen=True)
-class DemoReport:
-    """What happened.
-
-    Attributes:
-        outcomes: of the ingestion, by kind (``created`` and so on).
-        load_seconds, sync_seconds: of real time, for the ingestion and for the sync.
-        algolia: the stand-in's counters for the sync.
-        query: the example's words.
-        found: the search's answer to them.
-    """
+class LoadReport:
+    """What became of the demo's returns: how many had which outcome (``created`` and so on)."""
 
     accounts: int
     outcomes: Mapping[str, int]
-    load_seconds: float
-    sync_seconds: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What a run of the sync did.
+
+    Attributes:
+        algolia: the stand-in's counters for the time of the run.
+        tasks_left: how many still wait, to be tried again or to begin.
+    """
+
     algolia: Mapping[str, int]
+    tasks_left: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class SearchReport:
+    """An example search: its words and the answer to them."""
+
     query: str
     found: Mapping[str, Any]
 
@@ -69,31 +77,23 @@ class FrontDoor:
         except aiohttp.ClientError as error:
             raise DemoError(f"{method} {path} got no answer: {error}") from error
 
+    async def wait_for_rest(self, within: float) -> None:
+        """Return once no task is due or running, or after ``within`` seconds."""
+        async with self._session.post(f"/_local/idle?timeout={within}") as response:
+            await response.read()
 
-async def load_demo(door: FrontDoor, today: date) -> DemoReport:
-    """Ingest the returns, run the sync, wait for its end and search.
+
+async def load_returns(door: FrontDoor, today: date) -> LoadReport:
+    """Ingest the demo's returns.
 
     Raises:
-        DemoError: a step failed.
+        DemoError: they were not taken in.
     """
     returns = list(demo_returns(today))
     started = time.perf_counter()
     outcomes = await _ingest(door, returns)
-    loaded = time.perf_counter()
-    before = (await door.call("GET", "/_local/stats"))["algolia"]
-    await _sync(door)
-    synced = time.perf_counter()
-    after = (await door.call("GET", "/_local/stats"))["algolia"]
-    query, found = await _search(door)
-    return DemoReport(
-        accounts=len({entry["account"] for entry in returns}),
-        outcomes=outcomes,
-        load_seconds=loaded - started,
-        sync_seconds=synced - loaded,
-        algolia={name: after[name] - before[name] for name in after},
-        query=query,
-        found=found,
-    )
+    accounts = len({entry["account"] for entry in returns})
+    return LoadReport(accounts, outcomes, time.perf_counter() - started)
 
 
 async def _ingest(door: FrontDoor, returns: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
@@ -105,29 +105,29 @@ async def _ingest(door: FrontDoor, returns: Sequence[Mapping[str, Any]]) -> Mapp
     return Counter(result["outcome"] for answer in answers for result in answer["results"])
 
 
-async def _sync(door: FrontDoor) -> None:
-    """Run the cron, and wait until no task is left; one that is to be retried is only waited for in real time."""
+async def run_sync(door: FrontDoor, within: float) -> SyncReport:
+    """Fire ``returnsUpdateCron`` and wait until no task is due or running, for ``within`` seconds at the most.
+
+    Raises:
+        DemoError: the cron's function did not answer as it should.
+    """
+    before = (await door.call("GET", "/_local/stats"))["algolia"]
+    started = time.perf_counter()
     run = await door.call("POST", "/_local/schedules/returnsUpdateCron:run")
     if run["status"] != 200:
         raise DemoError(f"returnsUpdateCron ended with {run['status']}: {run['reason']}")
-    try:
-        async with asyncio.timeout(_SYNC_SECONDS):
-            while await _tasks_left(door):  # noqa: ASYNC110  # over HTTP there is no event to wait for
-                await asyncio.sleep(_RETRY_LOOK_SECONDS)
-    except TimeoutError:
-        raise DemoError(f"the sync has not ended within {_SYNC_SECONDS} s") from None
-
-
-async def _tasks_left(door: FrontDoor) -> int:
-    await door.call("POST", f"/_local/idle?timeout={_SYNC_SECONDS}")
+    await door.wait_for_rest(within)
+    took = time.perf_counter() - started
+    after = (await door.call("GET", "/_local/stats"))["algolia"]
     queues = await door.call("GET", "/_local/queues")
-    return sum(queue["depth"] for queue in queues.values())
+    tasks_left = sum(queue["depth"] for queue in queues.values())
+    return SyncReport({name: after[name] - before[name] for name in after}, tasks_left, took)
 
 
-async def _search(door: FrontDoor) -> tuple[str, Any]:
+async def example_search(door: FrontDoor) -> SearchReport | None:
     """The first example query that finds something."""
     for query in _QUERIES:
         found = await door.call("GET", f"/search-order-return-index-data?q={query}&per_page=3")
         if found["total"]:
-            return query, found
-    raise DemoError("the search finds nothing, though the sync has ended")
+            return SearchReport(query, found)
+    return None

@@ -1,31 +1,38 @@
 """What a person reads at the terminal about the demo."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from infra.local.demo.load import DemoReport
+from infra.local.demo.load import LoadReport, SearchReport, SyncReport
 
 
-def describe(report: DemoReport) -> str:
-    """What happened, and one search's answer."""
-    return "\n".join((*_events(report), "", *_search(report)))
-
-
-def _events(report: DemoReport) -> Iterator[str]:
+def describe_load(report: LoadReport) -> str:
+    """What came in."""
     loaded = sum(report.outcomes.values())
     outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(report.outcomes.items()))
+    return (
+        f"Demo: {loaded:,} returns of {report.accounts} shops came in by POST /returns/batch\n"
+        f"      ({outcomes}) in {report.seconds:.1f} s."
+    )
+
+
+def describe_sync(report: SyncReport) -> str:
+    """What the sync did."""
     operations, requests = report.algolia["index_operations"], report.algolia["write_requests"]
-    yield f"Demo: {loaded:,} returns of {report.accounts} shops came in by POST /returns/batch"
-    yield f"      ({outcomes}) in {report.load_seconds:.1f} s."
-    yield f"      returnsUpdateCron ran: {operations:,} index operations in {requests} write requests"
-    yield f"      to Algolia, {report.sync_seconds:.1f} s from the cron to the last push."
+    left = f" {report.tasks_left} task(s) still wait in the queues." if report.tasks_left else ""
+    return (
+        f"returnsUpdateCron ran: {operations:,} index operations in {requests} write requests to Algolia,\n"
+        f"      {report.seconds:.1f} s from the cron to the last push.{left}"
+    )
 
 
-def _search(report: DemoReport) -> Iterator[str]:
+def describe_search(report: SearchReport) -> str:
+    """One search and the first of what it finds."""
     found = report.found
-    yield f"A search for “{report.query}” finds {found['total']} returns in {found['took_ms']} ms, such as"
-    for hit in found["hits"]:
-        yield f"      {_hit(hit)}"
+    lines = [
+        f"A search for “{report.query}” finds {found['total']} returns in {found['took_ms']} ms, such as"
+    ]
+    return "\n".join([*lines, *(f"      {_hit(hit)}" for hit in found["hits"])])
 
 
 def _hit(hit: Mapping[str, Any]) -> str:
