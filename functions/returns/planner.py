@@ -7,7 +7,6 @@ returns in the window by then, hands on the very same batches, and none is misse
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -108,32 +107,26 @@ class Planner:
         cuts: list[Cut] = []
         walk, after = (before.next_walk, before.next_after) if before else (WALKS[0], None)
         while walk and len(cuts) < BATCHES_PER_PAGE:
-            limit = BATCH_SIZE * (BATCHES_PER_PAGE - len(cuts))
-            walked = 0
-            async for upto, count in self._boundaries(walk, window, after, limit):
+            if upto := await self._boundary(walk, window, after):
                 cuts.append(Cut(walk=walk, after=after, upto=upto))
                 after = upto
-                walked += count
-            if walked < limit:
+            else:
                 walk, after = _following(walk), None
         first = before.first + len(before.cuts) if before else 0
         return Page(first=first, cuts=tuple(cuts), next_walk=walk, next_after=after)
 
-    async def _boundaries(
-        self, walk: Walk, window: Window, after: Position | None, limit: int
-    ) -> AsyncIterator[tuple[Position, int]]:
-        """Each ``BATCH_SIZE``-th position of a walk, and the last one, with the number of returns up to it."""
-        query = window_query(self.db, walk, window).select([walk]).limit(limit)
+    async def _boundary(self, walk: Walk, window: Window, after: Position | None) -> Position | None:
+        """Where the batch after a position ends: ``BATCH_SIZE`` returns on, or at the last one; ``None`` at the end.
+
+        The offset costs as many reads as walking there, and nothing of what lies between has to come here.
+        """
+        onward = window_query(self.db, walk, window).select([walk])
+        back = window_query(self.db, walk, window, "DESCENDING").select([walk])
         if after:
-            query = query.start_after(cursor(self.db, walk, after))
-        snapshot, count = None, 0
-        async for snapshot in query.stream():
-            count += 1
-            if count == BATCH_SIZE:
-                yield Position(at=snapshot.get(walk), return_id=snapshot.id), count
-                count = 0
-        if count and snapshot:
-            yield Position(at=snapshot.get(walk), return_id=snapshot.id), count
+            onward = onward.start_after(cursor(self.db, walk, after))
+            back = back.end_before(cursor(self.db, walk, after))
+        found = await onward.offset(BATCH_SIZE - 1).limit(1).get() or await back.limit(1).get()
+        return Position(at=found[0].get(walk), return_id=found[0].id) if found else None
 
     async def _hand_on(self, record: SyncRecord, window: Window, page: Page) -> None:
         await asyncio.gather(

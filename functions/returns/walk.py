@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # changes with nobody's doing.
 Walk = Literal["updated_at", "next_status_at"]
 WALKS: tuple[Walk, ...] = ("updated_at", "next_status_at")
+Direction = Literal["ASCENDING", "DESCENDING"]
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
@@ -47,9 +48,12 @@ class Window(BaseModel):
         return self.start or _EPOCH
 
 
-def window_query(db: "AsyncClient", walk: Walk, window: Window) -> "AsyncQuery":
-    """The returns of a window in the order of a walk."""
-    query = db.collection(COLLECTION).order_by(walk).order_by("__name__")
+def window_query(
+    db: "AsyncClient", walk: Walk, window: Window, direction: Direction = "ASCENDING"
+) -> "AsyncQuery":
+    """The returns of a window in the order of a walk, or backwards."""
+    collection = db.collection(COLLECTION)
+    query = collection.order_by(walk, direction=direction).order_by("__name__", direction=direction)
     since, until = FieldFilter(walk, ">=", window.first), FieldFilter(walk, "<=", window.end)
     return query.where(filter=since).where(filter=until)
 
