@@ -211,25 +211,33 @@ class Execution:
         return low, high
 
 
-def page(steps: Steps, query: Query) -> Steps:
-    """Apply a query's offset and limit."""
-    passed = 0
-    if query.limit == 0:
-        return
-    for document in steps:
-        if document is None:
-            yield None
-            continue
-        passed += 1
-        if passed > query.offset:
-            yield document
-        if query.limit is not None and passed == query.offset + query.limit:
+class Page:
+    """What a query's offset and limit leave of its results; ``skipped`` counts what the offset has passed over."""
+
+    def __init__(self, steps: Steps, query: Query) -> None:
+        self._steps = steps
+        self._query = query
+        self.skipped = 0
+
+    def __iter__(self) -> Steps:
+        query, delivered = self._query, 0
+        if query.limit == 0:
             return
+        for document in self._steps:
+            if document is None:
+                yield None
+            elif self.skipped < query.offset:
+                self.skipped += 1
+            else:
+                delivered += 1
+                yield document
+                if delivered == query.limit:
+                    return
 
 
 def fingerprint(store: Store, reader: Reader, indexes: IndexSet, query: Query) -> Fingerprint:
     """A query's results as names and versions, to tell whether they have changed."""
-    found = page(Execution(store, reader, indexes, query).steps(), query)
+    found = Page(Execution(store, reader, indexes, query).steps(), query)
     return tuple(identity(document) for document in found if document is not None)
 
 

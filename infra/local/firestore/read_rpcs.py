@@ -11,7 +11,7 @@ from infra.local.firestore import messages
 from infra.local.firestore.aggregation import Aggregation, compile_aggregations, only_counts, results
 from infra.local.firestore.database import Database
 from infra.local.firestore.errors import FirestoreError, invalid, unimplemented
-from infra.local.firestore.executor import Execution, identity, page
+from infra.local.firestore.executor import Execution, Page, identity
 from infra.local.firestore.messages import Document
 from infra.local.firestore.paths import FieldPath, parse_database, parse_document, parse_field_path
 from infra.local.firestore.queries import Query, compile_query, with_aggregated
@@ -62,16 +62,17 @@ class ReadRpcs:
         read_time = timestamp(self._read_time_us(transaction))
         seen = []
         with self._database.snapshot(transaction) as reader:
-            async with aclosing(self._results(reader, query)) as found:
+            page = self._page(reader, query)
+            async with aclosing(_in_turns(page)) as found:
                 async for document in found:
                     seen.append(identity(document))
                     projected = document if query.projection is None else masked(document, query.projection)
                     yield messages.RunQueryResponse(document=projected, read_time=read_time)
         if transaction:
             transaction.saw_query(query, tuple(seen))
-        self._database.stats.count_query(query.offset + len(seen))
+        self._database.stats.count_query(page.skipped + len(seen))
         if not seen:
-            yield messages.RunQueryResponse(read_time=read_time, skipped_results=query.offset)
+            yield messages.RunQueryResponse(read_time=read_time, skipped_results=page.skipped)
 
     async def run_aggregation_query(self, request: Any, _: Any) -> AsyncGenerator[Any, None]:
         message = request.structured_aggregation_query
@@ -101,20 +102,17 @@ class ReadRpcs:
             self._database.stats.count_aggregation(counted)
             return
         seen = []
-        async for document in self._results(reader, query):
+        page = self._page(reader, query)
+        async for document in _in_turns(page):
             seen.append(identity(document))
             for aggregation in aggregations:
                 aggregation.add(document)
         if transaction:
             transaction.saw_query(query, tuple(seen))
-        self._database.stats.count_aggregation(query.offset + len(seen))
+        self._database.stats.count_aggregation(page.skipped + len(seen))
 
-    async def _results(self, reader: Reader, query: Query) -> AsyncGenerator[Document, None]:
-        for number, document in enumerate(page(self._execution(reader, query).steps(), query), 1):
-            if document is not None:
-                yield document
-            if document is None or number % _BATCH == 0:
-                await asyncio.sleep(0)
+    def _page(self, reader: Reader, query: Query) -> Page:
+        return Page(self._execution(reader, query).steps(), query)
 
     def _execution(self, reader: Reader, query: Query) -> Execution:
         return Execution(self._database.store, reader, self._database.indexes, query)
@@ -149,6 +147,15 @@ class ReadRpcs:
 
     def _read_time_us(self, transaction: Transaction | None) -> int:
         return transaction.read_time_us if transaction else self._database.read_time_us()
+
+
+async def _in_turns(page: Page) -> AsyncGenerator[Document, None]:
+    """The documents of a page; other RPCs get their turn in between."""
+    for number, document in enumerate(page, 1):
+        if document is not None:
+            yield document
+        if document is None or number % _BATCH == 0:
+            await asyncio.sleep(0)
 
 
 def _compiled(request: Any, message: Any) -> Query:

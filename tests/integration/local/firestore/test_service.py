@@ -30,6 +30,20 @@ async def test_operations_are_counted_as_google_bills_them(
     assert service.stats.rpcs == {"BatchGetDocuments": 1, "RunQuery": 2, "RunAggregationQuery": 1}
 
 
+async def test_what_an_offset_passes_over_is_billed_and_no_more(
+    client: firestore.AsyncClient, service: FirestoreService
+) -> None:
+    for number in range(3):
+        await client.document(f"returns/r{number}").set({"n": number})
+    query = client.collection("returns").order_by("n")
+
+    service.reset_stats()
+    assert [each.id async for each in query.offset(2).limit(1).stream()] == ["r2"]
+    assert service.stats.reads == 2 + 1
+    assert not [each async for each in query.offset(100).limit(1).stream()]
+    assert service.stats.reads == 3 + 3
+
+
 async def test_a_refused_commit_is_not_billed(
     client: firestore.AsyncClient, service: FirestoreService
 ) -> None:
