@@ -116,7 +116,7 @@ class IndexSet:
     def _automatic(self, group: str, fields: Fields, above: FieldPath) -> Iterator[tuple[Components, bytes]]:
         for name in fields:  # items() of a protobuf map is slow
             path, value = (*above, name), fields[name]
-            if self.is_exempt(group, path):
+            if (group, path) in self._exempt:  # a map above that is exempt has not been entered
                 continue
             yield (Component(path),), encode_value(value)
             kind = value.WhichOneof("value_type")
