@@ -91,29 +91,30 @@ def server(app: Any) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def _obey(control: TextIO, clock: ShiftedTime) -> None:
+def _obey(orders: TextIO, answers: TextIO, clock: ShiftedTime) -> None:
     """Move the clock when told to. A thread of its own, since a function may be blocking the event loop."""
-    for line in control:
+    for line in orders:
         clock.shift_to(json.loads(line)["offset"])
-        _acknowledge(control, line)
+        _acknowledge(answers, line)
     os._exit(0)
 
 
-def _acknowledge(control: TextIO, line: str) -> None:
-    control.write(line)
-    control.flush()
+def _acknowledge(answers: TextIO, line: str) -> None:
+    answers.write(line)
+    answers.flush()
 
 
 def main() -> None:
     """Serve until told to stop."""
     listener, control_socket = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
-    control = control_socket.makefile("rw", encoding="ascii")
-    assignment: Assignment = json.loads(control.readline())
+    # A file for each way: writing to a text file throws away what has been read ahead from it.
+    orders, answers = (control_socket.makefile(mode, encoding="ascii") for mode in ("r", "w"))
+    assignment: Assignment = json.loads(orders.readline())
     clock = ShiftedTime()
     clock.shift_to(assignment["offset"])
     app = functions_app(assignment["source"], assignment["functions"])
-    _acknowledge(control, json.dumps({"offset": assignment["offset"]}) + "\n")
-    threading.Thread(target=_obey, args=(control, clock), daemon=True).start()
+    _acknowledge(answers, json.dumps({"offset": assignment["offset"]}) + "\n")
+    threading.Thread(target=_obey, args=(orders, answers, clock), daemon=True).start()
     server(app).run(sockets=[listener])
 
 

@@ -1,5 +1,6 @@
 """The functions process comes back whatever kills it, and lives in the local cloud's time."""
 
+import asyncio
 import os
 import signal
 import time
@@ -53,6 +54,17 @@ async def test_the_clock_moves_even_when_the_process_dies_meanwhile(
     os.kill(supervisor.process_id, signal.SIGKILL)
     await supervisor.shift_clock(400_000.0)
     assert (await _echo(http))["time"] - time.time() == pytest.approx(400_000.0, abs=_CLOSE)
+
+
+async def test_the_clock_moves_while_the_successor_is_starting(
+    http: aiohttp.ClientSession, supervisor: Supervisor
+) -> None:
+    dead = supervisor.process_id
+    os.kill(dead, signal.SIGKILL)
+    await until(lambda: supervisor.process_id != dead)
+    async with asyncio.timeout(15):
+        await supervisor.shift_clock(500_000.0)
+    assert (await _echo(http))["time"] - time.time() == pytest.approx(500_000.0, abs=_CLOSE)
 
 
 async def test_stopping_leaves_no_process(tmp_path: Path) -> None:
