@@ -163,8 +163,13 @@ class Campaign:
         self.drain()
         for _ in range(2):
             self.advance(CRON_SECONDS)
-            self.cron()
-            self.drain()
+            self.run()
+
+    def run(self) -> None:
+        """One whole run, that sees all that happened before."""
+        self.drain()
+        self.cron()
+        self.drain()
 
     def drain(self) -> None:
         """Let time pass until no task is left."""

@@ -45,8 +45,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 def costs(cloud: LocalCloud) -> Costs:
     campaign = Campaign(cloud, 0)
     campaign.put(campaign.message("R-0"))
-    campaign.cron()
-    campaign.drain()
+    campaign.run()
     # Out of reach of the next run's overlap.
     campaign.advance(3 * CRON_SECONDS)
     campaign.drain()
@@ -58,8 +57,7 @@ def costs(cloud: LocalCloud) -> Costs:
     first_run = cloud.http.get("/_local/stats").json()
     for _ in range(2):
         campaign.advance(CRON_SECONDS)
-        campaign.cron()
-        campaign.drain()
+        campaign.run()
     costs = Costs(first_run, cloud.http.get("/_local/stats").json(), memory, len(records(cloud)))
     print(  # noqa: T201  # figures, for whoever asks with -s
         f"{RETURNS:,} changes: {first_run['algolia']}, {first_run['firestore']['reads'] / RETURNS:.3f} reads "

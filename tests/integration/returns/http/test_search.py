@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.e2e.campaign import Campaign
 from tests.e2e.harness import LocalCloud
 from tests.unit.returns.examples import content
 
@@ -39,9 +40,7 @@ def shops(system: LocalCloud) -> tuple[str, str]:
         messages = [a_return(account, number) for number in range(30)]
         caller = system.token("warehouse", account=account)
         system.http.post("/returns/batch", json={"returns": messages}, headers=caller).raise_for_status()
-    system.http.post("/_local/clock:advance", json={"seconds": 1}).raise_for_status()
-    system.http.post("/_local/schedules/returnsUpdateCron:run").raise_for_status()
-    system.http.post("/_local/idle?timeout=30").raise_for_status()
+    Campaign(system, 0).run()
     return accounts
 
 
