@@ -55,15 +55,14 @@ def costs(cloud: LocalCloud) -> Costs:
     campaign.cron()
     memory = _memory_until_idle(cloud)
     first_run = cloud.http.get("/_local/stats").json()
+    print(  # noqa: T201  # figures, for whoever asks with -s
+        f"{RETURNS:,} changes: {first_run['algolia']}, {first_run['firestore']['reads'] / RETURNS:.3f} reads "
+        f"a return, {memory / 2**20:.0f} MiB"
+    )
     for _ in range(2):
         campaign.advance(CRON_SECONDS)
         campaign.run()
-    costs = Costs(first_run, cloud.http.get("/_local/stats").json(), memory, len(records(cloud)))
-    print(  # noqa: T201  # figures, for whoever asks with -s
-        f"{RETURNS:,} changes: {first_run['algolia']}, {first_run['firestore']['reads'] / RETURNS:.3f} reads "
-        f"a return, {memory / 2**20:.0f} MiB; after three runs: {costs.three_runs['algolia']}"
-    )
-    return costs
+    return Costs(first_run, cloud.http.get("/_local/stats").json(), memory, len(records(cloud)))
 
 
 def _memory_until_idle(cloud: LocalCloud) -> int:
