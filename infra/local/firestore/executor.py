@@ -7,6 +7,7 @@ turns out longer than hoped is given up for gathering, which goes on after what 
 from collections.abc import Iterator
 from heapq import merge
 from itertools import groupby, islice
+from math import ceil
 from typing import NamedTuple
 
 from infra.local.firestore.candidates import Candidates
@@ -31,12 +32,16 @@ Steps = Iterator[Document | None]
 
 
 class _Entry(NamedTuple):
-    """An index entry of a walk: ``order`` merges scopes, entries with one ``run`` still need sorting."""
+    """An index entry of a walk: ``order`` merges scopes, entries with one ``run`` still need sorting.
+
+    ``at_edge``: whether it lies between the cursors is still to be checked.
+    """
 
     order: bytes
     run: bytes
     id: int
     data: bytes
+    at_edge: bool
 
 
 class Execution:
@@ -111,7 +116,7 @@ class Execution:
         assert self._query.filter is not None
         assert self._wanted is not None
         ahead = (self._wanted - delivered) * read / max(delivered, 0.5)
-        expected = self._candidates.estimate(self._query.filter, int(ahead))
+        expected = self._candidates.estimate(self._query.filter, ceil(ahead))
         return expected is not None and expected < ahead
 
     def _walk(self, walk: Scan) -> Iterator[tuple[Document, bool]]:
@@ -119,7 +124,7 @@ class Execution:
         if walk.covers:
             for entry in self._entries(walk):
                 document = Document.FromString(entry.data)
-                yield document, self._accepts(walk, document)
+                yield document, self._accepts(walk, document, entry.at_edge)
             return
         for _, run in groupby(self._entries(walk), key=lambda entry: entry.run):
             views = [View(Document.FromString(entry.data)) for entry in run]
@@ -128,10 +133,10 @@ class Execution:
             for key, view in keyed:
                 yield view.document, bool(key)
 
-    def _accepts(self, walk: Scan, document: Document) -> bool:
+    def _accepts(self, walk: Scan, document: Document, at_edge: bool) -> bool:
         """Check what a covering walk does not guarantee."""
         query = self._query
-        if walk.residual or query.start or query.end or (query.whole_group and query.parent):
+        if walk.residual or at_edge or (query.whole_group and query.parent):
             view = View(document)
             return all(node.matches(view) for node in walk.residual) and self._key_in_reach(view) is not None
         return True
@@ -160,11 +165,16 @@ class Execution:
     def _scope_entries(self, walk: Scan, scope: Scope) -> Iterator[_Entry]:
         start = len(scope.base)
         prefix = tail(walk.components, scope.path_prefix)
+        edges = walk.edges(scope) if self._narrows(walk) else (b"",)
         for low, high in walk.ranges(scope):
             for key, cut, document, data in self._reader.scan(low, high, "DESC" if walk.reverse else "ASC"):
                 values = key[start:cut]
                 order = values + prefix + key[cut:]
-                yield _Entry(order, order if walk.covers else values, document, data)
+                yield _Entry(order, order if walk.covers else values, document, data, key.startswith(edges))
+
+    def _narrows(self, walk: Scan) -> bool:
+        """Whether a walk's ranges take each of the query's cursors into account."""
+        return (not self._query.start or bool(walk.start)) and (not self._query.end or bool(walk.end))
 
     def _gather(self, skip: int) -> Steps:
         """Check all candidates, sort, and deliver those after the first ``skip``."""

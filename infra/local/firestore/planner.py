@@ -92,6 +92,11 @@ class Scan:
         low, high = (end, start) if self.reverse else (start, end)
         return low, successor(high) if high else TOP
 
+    def edges(self, scope: Scope) -> tuple[bytes, ...]:
+        """What keys at the cursors start with; all other keys in the ranges lie between the cursors."""
+        cursors = (cursor for cursor in (self.start, self.end) if cursor)
+        return tuple(scope.base + self.pinned + self._position(cursor, scope) for cursor in cursors)
+
     def _position(self, cursor: Sequence[bytes], scope: Scope) -> bytes:
         """A cursor as the start of keys."""
         position = b""
