@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
-from google.cloud.firestore import SERVER_TIMESTAMP
+from google.cloud.firestore import SERVER_TIMESTAMP, GeoPoint
 
 from functions.returns.projection import Save, decide
 from tests.e2e.clients import documents, firestore, records
@@ -21,6 +21,18 @@ MAX_RECORD_BYTES = 10_000
 # The longest pause of a queue before it tries again is 120 s, that of an abandoned run before a cron takes over 600 s.
 PAUSE_SECONDS = 60
 CRON_SECONDS = 900
+
+# What a careless hand may leave in ``order_returns``: each in some way no return, or not the one that its id says.
+_SPOILT: list[dict[str, Any]] = [
+    {},
+    {"items": 7},
+    content(return_id="another"),
+    content(account=None),
+    content(items=b"\x00\xff"),
+    content(requested_at=float("nan")),
+    content(customer=GeoPoint(55.6, 13.0)),
+    content(external_updated_at=10**18, deleted="yes"),
+]
 
 
 def faults(seed: int) -> dict[str, Any]:
@@ -67,7 +79,7 @@ class Campaign:
 
     def poison(self, return_id: str) -> None:
         """Somebody writes a document that is no return."""
-        spoilt = {"return_id": return_id, "items": 7, "updated_at": SERVER_TIMESTAMP}
+        spoilt = random.Random(return_id).choice(_SPOILT) | {"updated_at": SERVER_TIMESTAMP}
         self.database.collection("order_returns").document(return_id).set(spoilt)
         self.poisoned.add(return_id)
 

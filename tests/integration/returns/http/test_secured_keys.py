@@ -127,6 +127,14 @@ def test_it_tells_algolia_a_pseudonym_only(system: LocalCloud, granted: dict[str
     assert re.fullmatch(r"[a-zA-Z0-9_=/+-]{1,129}", dict(parse_qsl(text[64:]))["userToken"])
 
 
+def test_an_account_that_differs_in_case_only_finds_nothing(
+    system: LocalCloud, shops: tuple[str, str]
+) -> None:
+    namesake = system.token("seller", account=shops[0].upper())
+    key = system.http.post(PATH, headers=namesake).raise_for_status().json()["key"]
+    assert hits(system, key) == []
+
+
 def test_an_operators_key_sees_all(system: LocalCloud, ops: dict[str, str], shops: tuple[str, str]) -> None:
     key = system.http.post(PATH, headers=ops).raise_for_status().json()["key"]
     assert {hit["account"] for hit in hits(system, key, query="lind")} >= set(shops)
