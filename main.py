@@ -8,6 +8,7 @@ import importlib
 from typing import Any
 
 from shared import logs
+from shared.settings import settings
 
 ENTRY_POINTS = {
     "returns": "functions.returns.main",
@@ -23,4 +24,6 @@ logs.configure()
 def __getattr__(name: str) -> Any:
     if name not in ENTRY_POINTS:
         raise AttributeError(f"{name!r} is no entry point; there are: {', '.join(ENTRY_POINTS)}")
+    # A deployment that lacks a setting fails when it starts, not at its first request.
+    settings()
     return getattr(importlib.import_module(ENTRY_POINTS[name]), name)

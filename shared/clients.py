@@ -5,6 +5,7 @@ point the same clients at a local cloud (Firestore's client reads its own).
 """
 
 import os
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,11 +15,14 @@ from shared.settings import Settings, settings
 
 if TYPE_CHECKING:
     from algoliasearch.http.transporter_sync import TransporterSync
+    from algoliasearch.search.config import SearchConfig
     from google.cloud.firestore import AsyncClient
     from google.cloud.tasks_v2 import CloudTasksAsyncClient
 
 # Bounds how long a push can be under way: functions/returns/batches.py builds on it.
 ALGOLIA_WRITE_TIMEOUT_MS = 8_000
+# As many requests to Algolia as one process has under way at once: a search function takes 80 at a time.
+ALGOLIA_CONNECTIONS = 80
 
 
 @cache
@@ -45,8 +49,11 @@ def cloud_tasks() -> "CloudTasksAsyncClient":
     )
 
 
-def algolia(config: Settings, api_key: str) -> "TransporterSync":
-    """A connection to Algolia with one key.
+def algolia(config: Settings, api_key: str) -> Callable[[], "TransporterSync"]:
+    """Connections to Algolia with one key, a fresh one for each request over one pool of sockets.
+
+    A transporter keeps count of each host's time-outs and waits longer from one to the next, for all threads that use
+    it; a fresh one keeps the time that a request can take within bounds.
 
     The bare transport, not the search client: importing that takes 0.8 s of a cold start (it loads every API
     model). It waits for no rate limit by itself, since a task's retry does that without holding an instance.
@@ -54,17 +61,35 @@ def algolia(config: Settings, api_key: str) -> "TransporterSync":
     Raises:
         ConfigurationError: there is no key.
     """
-    from algoliasearch.http.hosts import Host, HostsCollection
     from algoliasearch.http.transporter_sync import TransporterSync
     from algoliasearch.search.config import SearchConfig
+    from requests import Session
+    from requests.adapters import HTTPAdapter
 
     if not api_key:
         raise ConfigurationError(
             "This function needs ALGOLIA_API_KEY to write or ALGOLIA_SEARCH_KEY to search."
         )
-    search_config = SearchConfig(config.algolia_app_id, api_key)
-    search_config.max_rate_limit_retries = 0
-    search_config.write_timeout = ALGOLIA_WRITE_TIMEOUT_MS
+    session = Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=ALGOLIA_CONNECTIONS))
+
+    def connect() -> "TransporterSync":
+        search_config = SearchConfig(config.algolia_app_id, api_key)
+        search_config.max_rate_limit_retries = 0
+        search_config.write_timeout = ALGOLIA_WRITE_TIMEOUT_MS
+        _set_hosts(search_config)
+        transporter = TransporterSync(search_config)
+        # There is no public way to share the pool of sockets, and a handshake for each search would cost more.
+        transporter._session = session
+        return transporter
+
+    return connect
+
+
+def _set_hosts(search_config: "SearchConfig") -> None:
+    from algoliasearch.http.hosts import Host, HostsCollection
+
     if address := os.environ.get("ALGOLIA_HOST"):
         url = urlsplit(address if "//" in address else f"http://{address}")
         # Twice, because the client passes over a host that has just failed, and production has several.
@@ -72,4 +97,3 @@ def algolia(config: Settings, api_key: str) -> "TransporterSync":
         search_config.hosts = HostsCollection(hosts)
     else:
         search_config.set_default_hosts()  # type: ignore[no-untyped-call]
-    return TransporterSync(search_config)

@@ -132,7 +132,7 @@ def _log_request(request: Request, status: int, took: float) -> None:
         "userAgent": request.headers.get("user-agent", ""),
         "remoteIp": request.client.host if request.client else "",
     }
-    _log.log(logging.ERROR if status >= 500 else logging.INFO, "request", extra={"httpRequest": entry})
+    _log.log(logging.WARNING if status >= 500 else logging.INFO, "request", extra={"httpRequest": entry})
 
 
 def http_app(routes: Sequence[Route]) -> Response:

@@ -1,16 +1,22 @@
 """One Algolia index, asynchronously, with errors that say whether trying again can help."""
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import orjson
 
+from shared.clients import ALGOLIA_CONNECTIONS
 from shared.errors import BackstockError, TransientError
 
 if TYPE_CHECKING:
+    from algoliasearch.http.api_response import ApiResponse
+    from algoliasearch.http.request_options import RequestOptions
     from algoliasearch.http.transporter_sync import TransporterSync
+    from algoliasearch.http.verb import Verb
 
 # https://www.algolia.com/doc/guides/sending-and-managing-data/send-and-update-your-data/in-depth/index-operations
 MAX_BATCH_RECORDS = 1_000
@@ -24,15 +30,23 @@ class RefusedError(BackstockError):
     """The index will not take this request as it is, today or tomorrow."""
 
 
-class IndexMissingError(RefusedError):
+class IndexMissingError(TransientError):
     """There is no such index yet: the first write makes it."""
 
 
 class SearchIndex:
-    """An index by its name. Requests block, so each runs on a thread."""
+    """An index by its name.
 
-    def __init__(self, transport: "TransporterSync", name: str) -> None:
-        self._transport = transport
+    Requests block, so each runs on a thread, of a pool of their own: a slow index must not hold up whatever else a
+    function does on threads, such as checking tokens.
+
+    Args:
+        connect: gives a transporter for one request, as :func:`shared.clients.algolia` does.
+    """
+
+    def __init__(self, connect: Callable[[], "TransporterSync"], name: str) -> None:
+        self._connect = connect
+        self._threads = ThreadPoolExecutor(ALGOLIA_CONNECTIONS, thread_name_prefix="algolia")
         self.name = name
 
     async def batch(self, requests: Sequence[dict[str, Any]]) -> None:
@@ -67,33 +81,43 @@ class SearchIndex:
         return f"/1/indexes/{quote(replica or self.name, safe='')}"
 
     async def _request(self, verb: str, path: str, content: Any, *, read: bool = False) -> dict[str, Any]:
-        return await asyncio.to_thread(
-            self._blocking_request, verb, path, orjson.dumps(content).decode(), read
-        )
+        body = orjson.dumps(content).decode()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._blocking_request, verb, path, body, read)
 
     def _blocking_request(self, verb: str, path: str, body: str, read: bool) -> dict[str, Any]:
         from algoliasearch.http.exceptions import AlgoliaUnreachableHostException, RequestException
         from algoliasearch.http.request_options import RequestOptions
         from algoliasearch.http.verb import Verb
-        from requests import RequestException as ConnectionFailed
 
-        options = RequestOptions(self._transport.config).merge(data=body)
+        transporter = self._connect()
+        options = RequestOptions(transporter.config).merge(data=body)
         try:
-            answer = self._transport.request(Verb[verb], path, options, read)
+            answer = self._with_failover(transporter, Verb[verb], path, options, read)
         except RequestException as error:
             if error.status_code == 404:
                 raise IndexMissingError(error.message) from error
             if error.status_code in _REFUSED:
                 raise RefusedError(error.message) from error
             raise TransientError(f"Algolia answered {error.status_code}: {error.message}") from error
-        except (AlgoliaUnreachableHostException, ConnectionFailed) as error:
-            self._forgive_hosts()
+        except AlgoliaUnreachableHostException as error:
             raise TransientError(f"Algolia is out of reach: {error}") from error
         content: dict[str, Any] = orjson.loads(answer.raw_data or "{}")
         return content
 
-    def _forgive_hosts(self) -> None:
-        """Let the next call try: the client would pass over hosts that failed for 5 minutes without a request."""
-        if hosts := self._transport.config.hosts:
-            for host in hosts.read() + hosts.write():
-                host.reset()
+    def _with_failover(
+        self, transporter: "TransporterSync", verb: "Verb", path: str, options: "RequestOptions", read: bool
+    ) -> "ApiResponse[str]":
+        """Go on to the next host when one refuses the connection: the client does so for a time-out or 5xx only."""
+        from requests import ConnectionError as RefusedConnection
+
+        hosts = transporter.config.hosts
+        left = (hosts.read() if read else hosts.write()) if hosts else []
+        while True:
+            try:
+                return transporter.request(verb, path, options, read)
+            except RefusedConnection as error:
+                up = [host for host in left if host.up]
+                if not up:
+                    raise TransientError("Algolia is out of reach: no host takes a connection.") from error
+                up[0].up, up[0].last_use = False, time.time()

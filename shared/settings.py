@@ -26,6 +26,12 @@ class Settings(BaseModel):
     region: Text = "europe-west1"
     base_url: Url = Field(description="A function is reached at {base_url}/{name}.")
 
+    function_url_template: str = Field(
+        "{base_url}/{name}",
+        pattern=r"^[^{}]*(\{base_url\})?[^{}]*\{name\}[^{}]*$",
+        description="Where a function is called by the platform, if not there: 'https://{name}-123.region.run.app'.",
+    )
+
     auth_issuer: Text = Field(description="`iss` of users' tokens.")
     auth_audience: Text = Field(description="`aud` of users' tokens.")
     auth_jwks_url: Url
@@ -61,7 +67,7 @@ class Settings(BaseModel):
 
     def function_url(self, name: str) -> str:
         """The address of a function, which is also the audience of the tokens that call it."""
-        return f"{self.base_url}/{name}"
+        return self.function_url_template.format(base_url=self.base_url, name=name)
 
 
 @cache

@@ -7,7 +7,7 @@ timed out. Whoever finds a live claim comes back later; whoever loses one stops 
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 
 from functions.returns.queues import BatchTask
 from functions.returns.runs import BATCHES, CONFLICTS, SyncRuns
-from functions.returns.walk import cursor, window_query
+from functions.returns.walk import Position, cursor, window_query
 from shared.clock import Clock
 from shared.errors import TransientError
 
@@ -76,8 +76,8 @@ class Batch:
         overlapping = (
             self._db.collection(BATCHES)
             .where(filter=FieldFilter("walk", "==", self._task.walk))
-            .where(filter=FieldFilter("last", ">=", self._first()))
-            .where(filter=FieldFilter("first", "<=", self._task.upto.at))
+            .where(filter=FieldFilter("last", ">", self._first()))
+            .where(filter=FieldFilter("first", "<", _place(self._task.upto)))
             .order_by("last")
             .order_by("first")
             .select(["manifest", "pushed_at"])
@@ -88,8 +88,9 @@ class Batch:
             merged |= orjson.loads(fields["manifest"])
         return merged
 
-    def _first(self) -> datetime:
-        return self._task.after.at if self._task.after else self._task.window.first
+    def _first(self) -> str:
+        """The place after which the batch begins."""
+        return _place(self._task.after or Position(at=self._task.window.first, return_id=""))
 
     async def hold(self) -> None:
         """Take the claim, or keep it, for at least one push from now.
@@ -102,7 +103,7 @@ class Batch:
             return
         until = self._clock() + CLAIM
         # The run's lease outlives the claim, so no other run begins before the last push of this one is over.
-        await self._runs.alive(self._task.record_id, self._task.run_id, at_least=2 * CLAIM)
+        await self._runs.keep_alive(self._task.record_id, self._task.run_id, at_least=2 * CLAIM)
         batch = self._db.batch()
         self._put(batch, {"done": False, "claimed_until": until, "expire_at": self._clock() + _KEPT})
         await self._commit(batch)
@@ -128,7 +129,7 @@ class Batch:
                 "run_id": self._task.run_id,
                 "walk": self._task.walk,
                 "first": self._first(),
-                "last": self._task.upto.at,
+                "last": _place(self._task.upto),
                 "manifest": orjson.dumps(manifest),
                 "counts": dict(counts),
                 "pushed_at": SERVER_TIMESTAMP,
@@ -152,3 +153,8 @@ class Batch:
         except CONFLICTS as error:
             raise TransientError("Another delivery of this batch was quicker.") from error
         self._version = results[0].update_time
+
+
+def _place(position: Position) -> str:
+    """A position as text in the order of the walk, so that stretches of equal times are told apart by their ids."""
+    return f"{position.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}/{position.return_id}"

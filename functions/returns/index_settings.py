@@ -42,7 +42,7 @@ _SETTINGS: dict[str, Any] = {
         "unordered(reason)",
         "unordered(customer.city)",
     ],
-    "attributesForFaceting": ["filterOnly(account)", *FACETS],
+    "attributesForFaceting": ["filterOnly(account_key)", *FACETS],
     "customRanking": ["desc(requested_at_ts)"],
     # Ids and tracking numbers: one wrong character is another return.
     "disableTypoToleranceOnAttributes": ["objectID", "order_id", "tracking_number", "items.sku"],

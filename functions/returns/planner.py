@@ -137,7 +137,7 @@ class Planner:
             following = record.model_copy(update={"page": record.page + 1})
             await self.queues.enqueue(RETURN_SYNC, following, key=f"{record.run_id}/page/{following.page}")
             return
-        await self.runs.latch(record.run_id).seal(total)
+        await self.runs.seal(record.run_id, total)
         _log.info("sync.planned", extra={"run_id": record.run_id, "batches": total})
         # The last batch may have arrived before the latch knew that it was the last, and there may be none.
         await self.runs.finish(record.record_id, record.run_id)

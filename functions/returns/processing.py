@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from functions.returns.batches import Batch, Manifest
@@ -16,6 +17,7 @@ from functions.returns.runs import Superseded, SyncRuns
 from functions.returns.walk import Window
 from shared.clock import Clock
 from shared.dead_letters import DeadLetter, DeadLetters
+from shared.errors import TransientError
 from shared.search import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, RefusedError, SearchIndex
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ _log = logging.getLogger(__name__)
 Change = Save | Delete
 # The bytes around a record in a batch request: {"action":"deleteObject","body":…},
 _ENVELOPE = 64
+# With this many bad records in one batch, a further refusal points to the configuration (a plan's limit below ours,
+# say). Then nothing is given up as bad; the batch is tried again until somebody has mended it.
+_MAX_REJECTED = 100
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class Processor:
         rejected = [d for d in fresh if isinstance(d, Reject)]
         changes = [d for d in fresh if not isinstance(d, Reject)]
         for chunk in chunks(changes):
-            rejected += await self._push(batch, chunk)
+            await self._push(batch, chunk, rejected)
         for reject in rejected:
             await self._bury(task, reject)
         counts = count(decisions, fresh, rejected)
@@ -73,28 +78,45 @@ class Processor:
         """What becomes of each return of the batch, and of those that another batch of the run pushes.
 
         The latter have changed as well as fallen due. They are noted in this batch's manifest too, or the next run
-        that finds them due only would push them a second time.
+        that finds them due only would push them a second time. A historic run leaves nothing to another batch: should
+        it die before that one, no later run goes over its window again.
         """
+        may_leave = task.walk == "next_status_at" and not task.window.is_historic
         decisions: list[Decision] = []
         elsewhere: list[Decision] = []
         async for snapshot in batch.returns().stream():
             stored = snapshot.to_dict() or {}
-            decision = decide(snapshot.id, stored, task.window.as_of, self.max_record_bytes)
-            twice = task.walk == "next_status_at" and changed_within(task.window, stored)
-            (elsewhere if twice else decisions).append(decision)
+            decision = self._judge(snapshot.id, stored, task.window)
+            leave = may_leave and changed_within(task.window, stored)
+            (elsewhere if leave else decisions).append(decision)
         return decisions, elsewhere
 
-    async def _push(self, batch: Batch, changes: Sequence[Change]) -> list[Reject]:
-        """Write changes to the index; what it will not take is found by halving and returned."""
+    def _judge(self, return_id: str, stored: dict[str, Any], window: Window) -> Decision:
+        try:
+            return decide(return_id, stored, window.as_of, self.max_record_bytes)
+        except Exception as error:
+            # Whatever it is about this document that nobody thought of, the others must not wait for it.
+            _log.exception("return.undecidable", extra={"return_id": return_id})
+            return Reject(return_id, f"undecidable@{stored.get('updated_at')}", repr(error))
+
+    async def _push(self, batch: Batch, changes: Sequence[Change], rejected: list[Reject]) -> None:
+        """Write changes to the index; what it will not take is found by halving and added to ``rejected``.
+
+        Raises:
+            TransientError: so much is refused that the records can hardly be the reason.
+        """
         await batch.hold()
         try:
             await self.index.batch([request(change) for change in changes])
         except RefusedError as error:
+            if len(rejected) >= _MAX_REJECTED:
+                raise TransientError(f"The index refuses one record after another: {error}") from error
             if len(changes) == 1:
-                return [Reject(changes[0].return_id, changes[0].fingerprint, str(error))]
+                rejected.append(Reject(changes[0].return_id, changes[0].fingerprint, str(error)))
+                return
             middle = len(changes) // 2
-            return await self._push(batch, changes[:middle]) + await self._push(batch, changes[middle:])
-        return []
+            await self._push(batch, changes[:middle], rejected)
+            await self._push(batch, changes[middle:], rejected)
 
     async def _bury(self, task: BatchTask, reject: Reject) -> None:
         await self.dead_letters.add(
@@ -113,7 +135,7 @@ class Processor:
 def changed_within(window: Window, stored: dict[str, Any]) -> bool:
     """Whether a return whose status fell due is in the run anyway, for having changed."""
     updated_at = stored.get("updated_at")
-    return updated_at is not None and window.first <= updated_at <= window.end
+    return isinstance(updated_at, datetime) and window.first <= updated_at <= window.end
 
 
 def chunks(changes: Sequence[Change]) -> Iterator[list[Change]]:

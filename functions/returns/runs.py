@@ -57,6 +57,7 @@ class State:
     end_date: datetime | None
     created_at: datetime
     run_id: str
+    is_historic: bool
     lease_expires_at: datetime | None
     update_time: Any
     read_time: datetime
@@ -65,6 +66,19 @@ class State:
         """Whether a run is active that may still be working."""
         lapsed = self.lease_expires_at is None or self.lease_expires_at <= now
         return self.status != IDLE and not lapsed
+
+    def record(self) -> SyncRecord:
+        """The record as it goes on the queue."""
+        return SyncRecord(
+            record_id=self.record_id,
+            job_type=JOB_TYPE,
+            status=self.status,
+            start_date=self.start_date,
+            end_date=self.end_date,
+            created_at=self.created_at,
+            run_id=self.run_id,
+            is_historic=self.is_historic,
+        )
 
     def next_start(self) -> datetime | None:
         """Where the next ordinary run begins; ``None`` is the beginning of time."""
@@ -115,17 +129,20 @@ class SyncRuns:
         Of any number of callers at once, one wins.
 
         Returns:
-            The record to enqueue, or ``None`` when a run is active already.
+            The record to enqueue, or ``None`` when a run is active already. A run that was started but has not begun is
+            given out again, in case whoever started it died before enqueuing it.
         """
         now = self._clock()
         state = await self.newest()
-        if state is not None and (state.alive(now) or (new.is_historic and state.status != IDLE)):
+        if state is not None and new.is_historic and state.status != IDLE:
             # A historic run ends with the record's dates as they were, so it must not take over an ordinary
             # run that left its window unfinished: the next cron does.
             return None
+        if state is not None and state.alive(now):
+            return state.record() if state.status == STARTED else None
         run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
         batch = self._db.batch()
-        record = self._claim(batch, state, run_id, now)
+        record = self._claim(batch, state, run_id, new.is_historic)
         start = new.start if new.is_historic or state is None else state.next_start()
         self._describe(batch, run_id, replace(new, start=start), state)
         try:
@@ -135,26 +152,28 @@ class SyncRuns:
             latest = await self.newest()
             if latest is None or latest.run_id != run_id:
                 return None
-        return record.model_copy(update={"is_historic": new.is_historic})
+        return record
 
-    def _claim(self, batch: "AsyncWriteBatch", state: State | None, run_id: str, now: datetime) -> SyncRecord:
-        claim = {"status": STARTED, "run_id": run_id, "lease_expires_at": now + LEASE, "updated_at": now}
+    def _claim(
+        self, batch: "AsyncWriteBatch", state: State | None, run_id: str, is_historic: bool
+    ) -> SyncRecord:
+        now = self._clock()
+        claim = {
+            "status": STARTED,
+            "run_id": run_id,
+            "is_historic": is_historic,
+            "lease_expires_at": now + LEASE,
+            "updated_at": now,
+        }
         if state is None:
             # A fixed id, so that two first crons collide.
             document = self._db.collection(STATE).document(JOB_TYPE)
-            dates = {"job_type": JOB_TYPE, "start_date": None, "end_date": None, "created_at": now}
-            batch.create(document, claim | dates)
-            return SyncRecord(record_id=document.id, status=STARTED, run_id=run_id, **dates)
-        self._update(batch, state, claim)
-        return SyncRecord(
-            record_id=state.record_id,
-            job_type=JOB_TYPE,
-            status=STARTED,
-            start_date=state.start_date,
-            end_date=state.end_date,
-            created_at=state.created_at,
-            run_id=run_id,
-        )
+            dates = {"start_date": None, "end_date": None, "created_at": now}
+            batch.create(document, claim | dates | {"job_type": JOB_TYPE})
+            state = State(document.id, STARTED, None, None, now, run_id, is_historic, None, None, now)
+        else:
+            self._update(batch, state, claim)
+        return replace(state, status=STARTED, run_id=run_id, is_historic=is_historic).record()
 
     def _describe(self, batch: "AsyncWriteBatch", run_id: str, new: NewRun, before: State | None) -> None:
         now = self._clock()
@@ -162,6 +181,11 @@ class SyncRuns:
         if took_over:
             left = self._db.collection(RUNS).document(took_over)
             batch.set(left, {"phase": "taken over", "finished_at": now}, merge=True)
+            # An ordinary run's window is done again; a re-sync has to be asked for again.
+            lost = before is not None and before.is_historic
+            _log.log(
+                logging.ERROR if lost else logging.WARNING, "sync.taken_over", extra={"run_id": took_over}
+            )
         batch.create(
             self._db.collection(RUNS).document(run_id),
             {
@@ -189,7 +213,7 @@ class SyncRuns:
             raise Superseded(run_id)
         return state
 
-    async def alive(self, record_id: str, run_id: str, at_least: timedelta) -> State:
+    async def keep_alive(self, record_id: str, run_id: str, at_least: timedelta) -> State:
         """The state, with the lease renewed if it would end before ``at_least`` from now.
 
         Raises:
@@ -215,12 +239,13 @@ class SyncRuns:
         The end is the database's own time of reading, so that no clock but the one that stamps ``updated_at`` has
         a say in what lies inside the window.
         """
-        state = await self.alive(record.record_id, record.run_id, at_least=LEASE / 2)
+        state = await self.keep_alive(record.record_id, record.run_id, at_least=LEASE / 2)
         run = self._db.collection(RUNS).document(record.run_id)
         fields = (await run.get()).to_dict() or {}
         window = Window(
             start=fields["start_date"],
-            end=fields["end_date"] or state.read_time,
+            # Never in the future: what changes while the run is on belongs to the next one.
+            end=min(fields["end_date"] or state.read_time, state.read_time),
             as_of=fields["as_of"] or state.read_time,
             is_historic=fields["is_historic"],
         )
@@ -239,6 +264,17 @@ class SyncRuns:
             raise TransientError("Another delivery of this task was quicker.") from error
         return window
 
+    async def seal(self, run_id: str, batches: int) -> None:
+        """Say how many batches the run has.
+
+        Raises:
+            TransientError: another delivery of the last page did so at the same moment.
+        """
+        try:
+            await self.latch(run_id).seal(batches)
+        except CONFLICTS as error:
+            raise TransientError("The run's latch is contended.") from error
+
     async def finish(self, record_id: str, run_id: str) -> bool:
         """End the run if all of its batches have arrived: latch, record and run in one commit.
 
@@ -252,6 +288,8 @@ class SyncRuns:
         for _ in range(_MAX_TURNS):
             state = await self.current(record_id, run_id)
             seen = await self.latch(run_id).state()
+            if seen.released:
+                raise Superseded(run_id)
             if not seen.complete:
                 return False
             try:
@@ -298,6 +336,7 @@ def _state(snapshot: "DocumentSnapshot[Any]") -> State:
         end_date=fields.get("end_date"),
         created_at=fields["created_at"],
         run_id=fields.get("run_id", ""),
+        is_historic=fields.get("is_historic", False),
         lease_expires_at=fields.get("lease_expires_at"),
         update_time=snapshot.update_time,
         read_time=snapshot.read_time,

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -11,6 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from functions.returns.index_settings import FACETS, MAX_HITS, Sort, replica
 from functions.returns.model import Status, Timestamp
+from functions.returns.projection import account_key
+
+_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
 
 def _list(value: Any) -> Any:
@@ -20,9 +24,11 @@ def _list(value: Any) -> Any:
 
 def _moment(value: Any) -> Any:
     """A plain date as its first moment, in UTC."""
+    if not (isinstance(value, str) and _DATE.match(value)):
+        return value
     try:
         return datetime.combine(date.fromisoformat(value), time.min, UTC)
-    except (TypeError, ValueError):
+    except ValueError:
         return value
 
 
@@ -91,8 +97,8 @@ def _literal(value: str) -> str:
 
 
 def account_filter(account: str) -> str:
-    """The filter that confines a search to one account, whose alphabet the token check has closed."""
-    return f'account:"{account}"'
+    """The filter that confines a search to one account."""
+    return f"account_key:{account_key(account)}"
 
 
 def index_for(index: str, sort: Sort | None) -> str:

@@ -1,11 +1,61 @@
 """The table of entry points, as Functions Framework uses it."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import main
+from infra.topology import load
+from tests.unit.shared.examples import ENVIRONMENT
+
+SECRETS = {"ALGOLIA_API_KEY": "writes", "ALGOLIA_SEARCH_KEY": "searches"}
+FUNCTIONS = load().functions
+
+# Starts a function as the platform does and asks it something.
+ASK = """
+import asyncio, sys
+import functions_framework.aio, httpx
+app = functions_framework.aio.create_asgi_app(sys.argv[1], "main.py")
+async def ask():
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+        return (await client.post("/")).status_code
+print(asyncio.run(ask()))
+"""
+
+
+def python(program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(main.__file__).parent,
+        env=inherited | environment,
+    )
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_answers_with_no_more_secrets_than_the_topology_gives_it(name: str) -> None:
+    function = FUNCTIONS[name]
+    given = {secret: SECRETS[secret] for secret in function.secrets}
+    # Clients of Google's libraries are made on the way; none of them connects.
+    emulators = {"FIRESTORE_EMULATOR_HOST": "127.0.0.1:1", "CLOUD_TASKS_EMULATOR_HOST": "127.0.0.1:1"}
+    done = python(ASK, function.entry_point, **ENVIRONMENT, **given, **emulators)
+    assert done.returncode == 0, done.stderr
+    # No token, or nothing to POST to: each is an answer of the function's own.
+    assert done.stdout.splitlines()[-1] in ("401", "404", "405"), done.stdout
+
+
+def test_without_an_audience_no_function_starts() -> None:
+    incomplete = {name: value for name, value in ENVIRONMENT.items() if name != "AUTH_AUDIENCE"}
+    done = python(ASK, "returns", **incomplete)
+    assert done.returncode != 0
+    assert "AUTH_AUDIENCE" in done.stderr
 
 
 @pytest.mark.parametrize("name", main.ENTRY_POINTS)
@@ -22,5 +72,6 @@ def test_what_is_no_entry_point_is_refused_with_those_that_are() -> None:
 
 def test_the_table_alone_imports_no_function() -> None:
     program = "import sys, main; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = python(program)
+    assert done.returncode == 0
     assert not [name for name in done.stdout.split() if name.startswith("functions")]

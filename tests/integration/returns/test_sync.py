@@ -8,7 +8,7 @@ import pytest
 from functions.returns import planner
 from functions.returns.ingestion import COLLECTION, Put, Removal
 from functions.returns.model import Return
-from functions.returns.runs import JOB_TYPE, LEASE, STATE, NewRun
+from functions.returns.runs import JOB_TYPE, LEASE, RUNS, STATE, NewRun
 from tests.integration.returns.world import FirestoreServer, World
 from tests.unit.returns.examples import AT, content
 
@@ -281,3 +281,75 @@ async def test_death_at_any_call_to_the_outside_loses_nothing_and_is_not_for_eve
         fatal += 1
     # So many calls, each with a gate before and after, does a run make at the least.
     assert fatal > 60
+
+
+async def test_a_run_whose_cron_died_before_enqueuing_is_enqueued_by_the_next(world: World) -> None:
+    await world.ingest(put("R-1"))
+    await world.cron()
+    while not (await state(world)):
+        await world.step(world.works[0])
+    await world.kill(world.works[0])
+    assert world.queues.waiting == []
+    await run(world)
+    assert set(world.index.records) == {"R-1"}
+
+
+async def test_a_time_of_change_that_is_no_time_holds_up_nobody(world: World) -> None:
+    due = world.clock.now() - timedelta(minutes=1)
+    await world.ingest(put("R-1"))
+    spoilt = {"return_id": "P-1", "updated_at": "2026-11-20T00:00:00Z", "next_status_at": due}
+    await world.db.collection(COLLECTION).document("P-1").set(spoilt)
+    await run(world)
+    assert (await state(world))["status"] == 0
+    assert [letter["payload"]["return_id"] for letter in await world.dead_letters()] == ["P-1"]
+
+
+async def test_a_resync_never_reaches_into_the_future(world: World) -> None:
+    await run(world)
+    now = world.clock.now()
+    await world.cron(NewRun(now - timedelta(hours=1), now + timedelta(hours=1), is_historic=True))
+    await world.run_all()
+    (resync,) = [s.to_dict() or {} async for s in world.db.collection(RUNS).stream() if s.get("is_historic")]
+    assert resync["end_date"] <= world.clock.now()
+
+
+async def test_a_resync_that_dies_leaves_nothing_noted_as_pushed_that_was_not(world: World) -> None:
+    due = world.clock.now() + timedelta(hours=1)
+    await world.ingest(put("R-1", status="approved", next_status="rejected", next_status_at=due.isoformat()))
+    await run(world)
+    world.clock.advance(3600 + 60)
+    now = world.clock.now()
+    await world.cron(NewRun(now - timedelta(hours=2), now, is_historic=True))
+    await world.run_all()
+    batches = {task.payload.walk: task for task in world.queues.waiting}  # type: ignore[attr-defined]
+    world.queues.waiting = [batches["next_status_at"]]
+    await world.run_all()
+    world.clock.advance(LEASE.total_seconds() + 1)
+    await world.until_quiet()
+    assert world.index.records["R-1"]["status"] == "rejected"
+
+
+async def test_when_the_index_refuses_everything_nothing_is_given_up(world: World) -> None:
+    await world.ingest(*(put(f"R-{n}") for n in range(150)))
+    world.index.refuses = {f"R-{n}" for n in range(150)}
+    await run(world)
+    assert await world.dead_letters() == []
+    world.index.refuses = set()
+    world.clock.advance(61)
+    await world.until_quiet()
+    assert len(world.index.records) == 150
+    assert await world.dead_letters() == []
+
+
+async def test_batches_of_one_moment_read_no_manifests_but_their_own(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planner, "BATCH_SIZE", 10)
+    await world.ingest(*(put(f"R-{n:02}") for n in range(60)))
+    await run(world, rounds=6)
+    before = world.reads()
+    world.clock.advance(900)
+    await run(world, rounds=6)
+    # 60 to plan, 60 to process, 6 manifests, 8 for each batch and 10 for the run; all of 6 by all of 6 would be 30 more.
+    assert world.reads() - before < 2 * 60 + 6 + 6 * 8 + 10
+    assert world.index.operations == 60

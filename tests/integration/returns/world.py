@@ -170,14 +170,19 @@ class FirestoreServer:
     def world(self) -> "World":
         """A world of its own, in a project of its own. To be called inside the loop that serves."""
         self._worlds += 1
-        return World(AsyncClient(project=f"world-{self._worlds}"), self.clock)
+        return World(AsyncClient(project=f"world-{self._worlds}"), self.clock, self._reads)
+
+    def _reads(self) -> int:
+        return self.service.stats.reads
 
 
 class World:
     """The returns sync with everything around it."""
 
-    def __init__(self, db: AsyncClient, clock: Clock) -> None:
+    def __init__(self, db: AsyncClient, clock: Clock, reads: Callable[[], int]) -> None:
         self.clock = clock
+        # Documents read so far, as Google bills them.
+        self.reads = reads
         self.db = db
         self.queues = FakeQueues()
         self.index = FakeIndex(clock)

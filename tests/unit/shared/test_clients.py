@@ -20,7 +20,7 @@ def _new_clients() -> Iterator[None]:
 def hosts(address: str | None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     if address is not None:
         monkeypatch.setenv("ALGOLIA_HOST", address)
-    config = clients.algolia(a_deployment(), "key").config
+    config = clients.algolia(a_deployment(), "key")().config
     assert config.hosts is not None
     return [f"{host.scheme}://{host.url}:{host.port}" for host in config.hosts.write()]
 
@@ -39,7 +39,7 @@ def test_algolia_can_be_elsewhere(monkeypatch: pytest.MonkeyPatch, address: str)
 
 
 def test_algolia_never_waits_out_a_rate_limit_in_an_instance() -> None:
-    assert clients.algolia(a_deployment(), "key").config.max_rate_limit_retries == 0
+    assert clients.algolia(a_deployment(), "key")().config.max_rate_limit_retries == 0
 
 
 async def test_cloud_tasks_can_be_elsewhere_and_is_connected_once(monkeypatch: pytest.MonkeyPatch) -> None:

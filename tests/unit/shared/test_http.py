@@ -188,7 +188,7 @@ async def test_a_crash_is_500_and_tells_the_log_alone_why(
     crashed, request = log.records
     assert crashed.exc_info
     assert "hunter2" in str(crashed.exc_info[1])
-    assert request.levelname == "ERROR"
+    assert request.levelname == "WARNING"
 
 
 async def test_a_request_is_one_line_in_the_log(shop: httpx.AsyncClient, log: Log) -> None:
