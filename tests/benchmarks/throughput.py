@@ -1,5 +1,6 @@
 """From ingestion to searchable, at several sizes: how fast, at what cost, and whether the cost stays flat."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -58,7 +59,9 @@ async def measure_on(system: System, size: int) -> Run:
     if found != wanted:
         raise RuntimeError(f"{wanted} returns should be searchable, and {found} are")
     planned = system.logged_at("sync.planned") - sync.began
-    return Run(size, ingest, sync, await system.sync(), planned, system.memory.bytes)
+    run = Run(size, ingest, sync, await system.sync(), planned, system.memory.bytes)
+    print(f"{size:,}: {1e6 / run.wall:,.0f} returns/s, {run.cpu:,.0f} µs of CPU each", file=sys.stderr)
+    return run
 
 
 def show_runs(runs: Sequence[Run]) -> None:
