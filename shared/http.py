@@ -35,16 +35,14 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """An answer as JSON; datetimes become RFC 3339 strings."""
-    body = orjson.dumps(content, default=_rfc3339)
+    """An answer as JSON; datetimes become RFC 3339 strings, and what JSON cannot hold is shown as text."""
+    body = orjson.dumps(content, default=_as_text)
     return Response(body, status_code=status, media_type="application/json", headers=headers)
 
 
-def _rfc3339(value: object) -> str:
-    """Firestore's times are of a subclass, which orjson does not take for a datetime."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
+def _as_text(value: object) -> str:
+    # Firestore's times are of a subclass, which orjson does not take for a datetime.
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -31,8 +31,10 @@ def redact(value: Any, name: str = "") -> Any:
     if name and _SECRET_NAME.search(name):
         return _REDACTED
     match value:
-        case None | bool() | float() | datetime():
+        case None | bool() | float():
             return value
+        case datetime():
+            return value.isoformat()
         case int() if value.bit_length() < 64:
             return value
         case dict():

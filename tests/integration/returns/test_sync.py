@@ -350,6 +350,6 @@ async def test_batches_of_one_moment_read_no_manifests_but_their_own(
     before = world.reads()
     world.clock.advance(900)
     await run(world, rounds=6)
-    # 60 to plan, 60 to process, 6 manifests, 8 for each batch and 10 for the run; all of 6 by all of 6 would be 30 more.
+    # 60 to plan, 60 to process, 6 manifests, 8 for each batch, 10 for the run; all of 6 by all of 6 would be 30 more.
     assert world.reads() - before < 2 * 60 + 6 + 6 * 8 + 10
     assert world.index.operations == 60
