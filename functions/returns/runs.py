@@ -52,15 +52,15 @@ class State:
     """The sync-state record, as read. ``update_time`` and ``read_time`` are the database's."""
 
     record_id: str
-    status: int
-    start_date: datetime | None
-    end_date: datetime | None
     created_at: datetime
-    run_id: str
-    is_historic: bool
-    lease_expires_at: datetime | None
-    update_time: Any
     read_time: datetime
+    update_time: Any = None
+    status: int = IDLE
+    start_date: datetime | None = None
+    end_date: datetime | None = None
+    run_id: str = ""
+    is_historic: bool = False
+    lease_expires_at: datetime | None = None
 
     def alive(self, now: datetime) -> bool:
         """Whether a run is active that may still be working."""
@@ -170,7 +170,7 @@ class SyncRuns:
             document = self._db.collection(STATE).document(JOB_TYPE)
             dates = {"start_date": None, "end_date": None, "created_at": now}
             batch.create(document, claim | dates | {"job_type": JOB_TYPE})
-            state = State(document.id, STARTED, None, None, now, run_id, is_historic, None, None, now)
+            state = State(record_id=document.id, created_at=now, read_time=now)
         else:
             self._update(batch, state, claim)
         return replace(state, status=STARTED, run_id=run_id, is_historic=is_historic).record()
