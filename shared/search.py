@@ -1,7 +1,6 @@
 """One Algolia index, asynchronously, with errors that say whether trying again can help."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -86,38 +85,41 @@ class SearchIndex:
         return await loop.run_in_executor(self._threads, self._blocking_request, verb, path, body, read)
 
     def _blocking_request(self, verb: str, path: str, body: str, read: bool) -> dict[str, Any]:
-        from algoliasearch.http.exceptions import AlgoliaUnreachableHostException, RequestException
+        from algoliasearch.http.exceptions import RequestException
         from algoliasearch.http.request_options import RequestOptions
         from algoliasearch.http.verb import Verb
 
         transporter = self._connect()
         options = RequestOptions(transporter.config).merge(data=body)
         try:
-            answer = self._with_failover(transporter, Verb[verb], path, options, read)
+            answer = _first_answer(transporter, Verb[verb], path, options, read)
         except RequestException as error:
             if error.status_code == 404:
                 raise IndexMissingError(error.message) from error
             if error.status_code in _REFUSED:
                 raise RefusedError(error.message) from error
             raise TransientError(f"Algolia answered {error.status_code}: {error.message}") from error
-        except AlgoliaUnreachableHostException as error:
-            raise TransientError(f"Algolia is out of reach: {error}") from error
         content: dict[str, Any] = orjson.loads(answer.raw_data or "{}")
         return content
 
-    def _with_failover(
-        self, transporter: "TransporterSync", verb: "Verb", path: str, options: "RequestOptions", read: bool
-    ) -> "ApiResponse[str]":
-        """Go on to the next host when one refuses the connection: the client does so for a time-out or 5xx only."""
-        from requests import ConnectionError as RefusedConnection
 
-        hosts = transporter.config.hosts
-        left = (hosts.read() if read else hosts.write()) if hosts else []
-        while True:
-            try:
-                return transporter.request(verb, path, options, read)
-            except RefusedConnection as error:
-                up = [host for host in left if host.up]
-                if not up:
-                    raise TransientError("Algolia is out of reach: no host takes a connection.") from error
-                up[0].up, up[0].last_use = False, time.time()
+def _first_answer(
+    transporter: "TransporterSync", verb: "Verb", path: str, options: "RequestOptions", read: bool
+) -> "ApiResponse[str]":
+    """The answer of the first host that gives one, each being asked once.
+
+    The client alone goes on to the next host after a time-out or a 5xx, but not after a refused connection.
+    """
+    from algoliasearch.http.exceptions import AlgoliaUnreachableHostException
+    from algoliasearch.http.hosts import HostsCollection
+    from requests import RequestException as NoAnswer
+
+    hosts = transporter.config.hosts
+    reasons = []
+    for host in (hosts.read() if read else hosts.write()) if hosts else []:
+        transporter.config.hosts = HostsCollection([host])
+        try:
+            return transporter.request(verb, path, options, read)
+        except (AlgoliaUnreachableHostException, NoAnswer) as error:
+            reasons.append(f"{host.url}: {error}")
+    raise TransientError(f"Algolia is out of reach: {'; '.join(reasons)}")

@@ -28,9 +28,9 @@ _log = logging.getLogger(__name__)
 Change = Save | Delete
 # The bytes around a record in a batch request: {"action":"deleteObject","body":…},
 _ENVELOPE = 64
-# With this many bad records in one batch, a further refusal points to the configuration (a plan's limit below ours,
-# say). Then nothing is given up as bad; the batch is tried again until somebody has mended it.
-_MAX_REJECTED = 100
+# When the index refuses this many records of one batch, the configuration is at fault (a plan's limit below ours, say).
+# Then nothing is given up as bad; the batch is tried again until somebody has mended it.
+_MAX_REFUSED = 100
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,10 @@ class Processor:
         fresh = [d for d in decisions if pushed.get(d.return_id) != d.fingerprint]
         rejected = [d for d in fresh if isinstance(d, Reject)]
         changes = [d for d in fresh if not isinstance(d, Reject)]
+        refused: list[Reject] = []
         for chunk in chunks(changes):
-            await self._push(batch, chunk, rejected)
+            await self._push(batch, chunk, refused)
+        rejected += refused
         for reject in rejected:
             await self._bury(task, reject)
         counts = count(decisions, fresh, rejected)
@@ -99,8 +101,8 @@ class Processor:
             _log.exception("return.undecidable", extra={"return_id": return_id})
             return Reject(return_id, f"undecidable@{stored.get('updated_at')}", repr(error))
 
-    async def _push(self, batch: Batch, changes: Sequence[Change], rejected: list[Reject]) -> None:
-        """Write changes to the index; what it will not take is found by halving and added to ``rejected``.
+    async def _push(self, batch: Batch, changes: Sequence[Change], refused: list[Reject]) -> None:
+        """Write changes to the index; what it will not take is found by halving and added to ``refused``.
 
         Raises:
             TransientError: so much is refused that the records can hardly be the reason.
@@ -109,14 +111,14 @@ class Processor:
         try:
             await self.index.batch([request(change) for change in changes])
         except RefusedError as error:
-            if len(rejected) >= _MAX_REJECTED:
+            if len(refused) >= _MAX_REFUSED:
                 raise TransientError(f"The index refuses one record after another: {error}") from error
             if len(changes) == 1:
-                rejected.append(Reject(changes[0].return_id, changes[0].fingerprint, str(error)))
+                refused.append(Reject(changes[0].return_id, changes[0].fingerprint, str(error)))
                 return
             middle = len(changes) // 2
-            await self._push(batch, changes[:middle], rejected)
-            await self._push(batch, changes[middle:], rejected)
+            await self._push(batch, changes[:middle], refused)
+            await self._push(batch, changes[middle:], refused)
 
     async def _bury(self, task: BatchTask, reject: Reject) -> None:
         await self.dead_letters.add(

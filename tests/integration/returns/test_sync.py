@@ -353,3 +353,16 @@ async def test_batches_of_one_moment_read_no_manifests_but_their_own(
     # 60 to plan, 60 to process, 6 manifests, 8 for each batch, 10 for the run; all of 6 by all of 6 would be 30 more.
     assert world.reads() - before < 2 * 60 + 6 + 6 * 8 + 10
     assert world.index.operations == 60
+
+
+async def test_many_spoilt_records_do_not_make_a_refused_one_hold_up_the_rest(world: World) -> None:
+    await world.ingest(put("R-1"), put("R-2"))
+    batch = world.db.batch()
+    for n in range(120):
+        batch.set(world.db.collection(COLLECTION).document(f"P-{n}"), {"updated_at": world.clock.now()})
+    await batch.commit()
+    world.index.refuses = {"R-2"}
+    await run(world)
+    assert set(world.index.records) == {"R-1"}
+    assert (await state(world))["status"] == 0
+    assert len(await world.dead_letters()) == 121

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from algoliasearch.http.hosts import Host, HostsCollection
+from algoliasearch.http.transporter_sync import TransporterSync
 
 from infra.local.cloud import Cloud
 from infra.local.http_server import address_of, local_socket
@@ -102,3 +104,23 @@ async def test_a_key_that_may_not_write_is_told(cloud: Cloud) -> None:
     reader = SearchIndex(clients.algolia(settings(), settings().algolia_search_key), "order_returns")
     with pytest.raises(TransientError, match=r"40[13]"):
         await reader.batch([ADD])
+
+
+async def test_a_host_that_refuses_the_connection_is_passed_over(cloud: Cloud) -> None:
+    settled = clients.algolia(settings(), settings().algolia_api_key)
+    with local_socket() as nobody:
+        port = int(address_of(nobody).rpartition(":")[2])
+    asked: list[TransporterSync] = []
+
+    def connect() -> TransporterSync:
+        transporter = settled()
+        assert transporter.config.hosts is not None
+        closed = Host("127.0.0.1", scheme="http", port=port)
+        transporter.config.hosts = HostsCollection([closed, *transporter.config.hosts.write()])
+        asked.append(transporter)
+        return transporter
+
+    index = SearchIndex(connect, "order_returns")
+    await index.batch([ADD])
+    assert await found(index) == ["R-1"]
+    assert len(asked) == 2
