@@ -31,6 +31,8 @@ lock: $(INSTALLED) ## Pin again what pyproject.toml asks for
 	@$(BIN)/pip-compile $(LOCK) --output-file requirements.txt pyproject.toml
 	@$(BIN)/pip-compile $(LOCK) --extra dev --constraint requirements.txt --allow-unsafe \
 		--output-file requirements-dev.txt pyproject.toml
+	@$(BIN)/pip-compile $(LOCK) --extra bench --constraint requirements-dev.txt \
+		--output-file requirements-bench.txt pyproject.toml
 
 clean: ## Remove .venv, caches and the local cloud's data
 	@rm -rf .venv .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
