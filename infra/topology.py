@@ -17,7 +17,7 @@ FunctionName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,61}
 QueueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,100}$")]
 JobName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,500}$")]
 Duration = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?s$")]
-IndexField = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]* (ASC|DESC)$")]
+IndexField = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]* (ASC|DESC|CONTAINS)$")]
 
 
 def seconds(duration: str) -> float:
@@ -91,10 +91,16 @@ class Schedule(_Part):
 
 
 class Index(_Part):
-    """A composite index of a collection."""
+    """A composite index of a collection. ``CONTAINS`` indexes the elements of an array."""
 
     collection: str
     fields: tuple[IndexField, ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _one_array(self) -> Self:
+        if sum(field.endswith(" CONTAINS") for field in self.fields) > 1:
+            raise ValueError("Firestore takes one CONTAINS in an index at most")
+        return self
 
 
 class Exemption(_Part):

@@ -8,6 +8,8 @@ from infra.local.tasks.queues import QueueConfig
 from infra.local.tasks.service import TasksService
 from infra.topology import Queue, Schedule, Topology, seconds
 
+_MODES: dict[str, Mode] = {"ASC": "ASCENDING", "DESC": "DESCENDING", "CONTAINS": "CONTAINS"}
+
 
 def provision(topology: Topology, tasks: TasksService, scheduler: SchedulerService, base_url: str) -> None:
     """Create the queues and jobs, or bring existing ones up to date."""
@@ -31,8 +33,8 @@ def exemptions(topology: Topology) -> list[Exemption]:
 
 
 def _field(text: str) -> tuple[str, Mode]:
-    path, direction = text.split()
-    return path, "ASCENDING" if direction == "ASC" else "DESCENDING"
+    path, mode = text.split()
+    return path, _MODES[mode]
 
 
 def _queue(queue: Queue) -> QueueConfig:

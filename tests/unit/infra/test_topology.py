@@ -114,6 +114,12 @@ def test_a_valid_topology_is_read_with_its_types() -> None:
         ("retry_count: 3", "retry_count: 6", "schedules.startWork.retry_count", "5"),
         ("[account ASC, created_at DESC]", "[account ASC]", "firestore.indexes.0.fields", "at least 2"),
         ("account ASC,", "account UP,", "firestore.indexes.0.fields.0", "pattern"),
+        (
+            "[account ASC, created_at DESC]",
+            "[tags CONTAINS, sizes CONTAINS]",
+            "firestore.indexes.0",
+            "one CONTAINS",
+        ),
         # inconsistent
         ("concurrency: 1\n", "concurrency: 2\n", "functions.do-work", "at least 1 CPU"),
         (
