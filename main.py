@@ -16,6 +16,10 @@ ENTRY_POINTS = {
     "return_updated_task_queue": "functions.returns.main",
     "return_update_processing_queue": "functions.returns.main",
     "search_order_return_index_data": "functions.returns.search_main",
+    "products": "functions.products.main",
+    "supply_chain_sync": "functions.supply_chain.main",
+    "outbox_sweeper": "functions.ops.sweeper_main",
+    "ops": "functions.ops.main",
 }
 
 logs.configure()

@@ -15,7 +15,7 @@ from shared import trace
 from shared.clock import Clock, utc_now
 
 if TYPE_CHECKING:
-    from google.cloud.firestore import AsyncClient
+    from google.cloud.firestore import AsyncClient, AsyncWriteBatch
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ class DeadLetter:
         payload: the task's body, a JSON object; stored as text, since Firestore cannot hold all that JSON can.
         error: why, in words for an operator.
         attempts: how often it was tried.
+        event: the event of the outbox that it is about, if any; to try again is to open that event again.
     """
 
     key: str
@@ -41,6 +42,12 @@ class DeadLetter:
     payload: dict[str, Any]
     error: str
     attempts: int
+    event: str = ""
+
+    @property
+    def id(self) -> str:
+        """The name of its document."""
+        return hashlib.sha256(f"{self.queue}\n{self.key}".encode()).hexdigest()[:32]
 
 
 class DeadLetters:
@@ -52,19 +59,24 @@ class DeadLetters:
 
     async def add(self, letter: DeadLetter) -> None:
         """Keep ``letter``; the same key is kept once, however often it is added."""
-        document_id = hashlib.sha256(f"{letter.queue}\n{letter.key}".encode()).hexdigest()[:32]
-        payload = orjson.dumps(letter.payload).decode()
-        kept = {"payload": payload, "status": "open", "trace": trace.current(), "created_at": self._clock()}
+        batch = self._db.batch()
+        self.write(batch, letter)
         try:
-            await self._db.collection(COLLECTION).document(document_id).create(asdict(letter) | kept)
+            await batch.commit()
         except AlreadyExists:
             return
-        _log.error(
-            "dead_letter.added",
-            extra={
-                "dead_letter": document_id,
-                "key": letter.key,
-                "queue": letter.queue,
-                "error": letter.error,
-            },
-        )
+        report(letter)
+
+    def write(self, batch: "AsyncWriteBatch", letter: DeadLetter) -> None:
+        """Keep ``letter`` when ``batch`` commits, which fails with ``AlreadyExists`` if it is kept already."""
+        payload = orjson.dumps(letter.payload).decode()
+        kept = {"payload": payload, "status": "open", "trace": trace.current(), "created_at": self._clock()}
+        batch.create(self._db.collection(COLLECTION).document(letter.id), asdict(letter) | kept)
+
+
+def report(letter: DeadLetter) -> None:
+    """Tell the operators, once a letter is kept: alerts are cut from this line."""
+    _log.error(
+        "dead_letter.added",
+        extra={"dead_letter": letter.id, "key": letter.key, "queue": letter.queue, "error": letter.error},
+    )

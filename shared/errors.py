@@ -13,5 +13,13 @@ class TransientError(BackstockError):
     """It may work later: a task is tried again, a request answers 503."""
 
 
+class RetryAfterError(TransientError):
+    """It may work once ``seconds`` have passed, and will not before: who is asked has said so."""
+
+    def __init__(self, reason: str, seconds: int) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
 class PermanentError(BackstockError):
     """It will never work as it is: a task is dead-lettered, never tried again."""

@@ -41,3 +41,15 @@ def minor_units(amount: str, currency: str) -> int:
     if len(decimals) > digits:
         raise ValueError(f"{amount} has more than the {digits} decimals of {currency}")
     return int(whole + decimals.ljust(digits, "0"))
+
+
+def decimal_string(units: int, currency: str) -> str:
+    """``(1250, "EUR")`` as "12.50": the way back from :func:`minor_units`.
+
+    Raises:
+        ValueError: an unknown currency.
+    """
+    digits = exponent(currency)
+    figures = str(abs(units)).rjust(digits + 1, "0")
+    sign = "-" if units < 0 else ""
+    return f"{sign}{figures[:-digits]}.{figures[-digits:]}" if digits else f"{sign}{figures}"

@@ -51,6 +51,24 @@ class Settings(BaseModel):
         10_000, ge=500, le=100_000, description="The record limit of the Algolia plan: 10 kB to 100 kB."
     )
 
+    redis_url: str = Field(
+        "",
+        repr=False,
+        pattern=r"^(rediss?://\S+)?$",
+        description="A Redis to cache in; else each process has its own.",
+    )
+    product_cache_seconds: int = Field(300, ge=1, le=86_400)
+    products_require_if_match: bool = Field(
+        False, description="Refuse to change or delete a product without saying which version is meant."
+    )
+
+    supply_chain_url: Url | None = Field(
+        None, description="The supply-chain API; products are at /products/{id}."
+    )
+    supply_chain_api_key: str = Field(
+        "", repr=False, description="Its bearer token; only who delivers has it."
+    )
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
         """Settings from environment variables.

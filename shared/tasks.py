@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import orjson
 from google.api_core.exceptions import AlreadyExists
@@ -19,8 +19,8 @@ from starlette.routing import Route
 
 from shared import trace
 from shared.auth import Authenticator
-from shared.dead_letters import DeadLetter, DeadLetters
-from shared.errors import PermanentError
+from shared.dead_letters import DeadLetter
+from shared.errors import PermanentError, RetryAfterError
 from shared.http import TRANSIENT, http_app, json_response, read_body
 from shared.problems import Problem, validation_problem
 from shared.settings import Settings
@@ -108,20 +108,28 @@ class Attempt:
         return cls(task, int(retries) + 1 if retries.isdecimal() else 1, max_attempts)
 
 
+class LetterBox(Protocol):
+    """Takes what will never succeed."""
+
+    async def add(self, letter: DeadLetter) -> None:
+        """Keep ``letter``, once however often it is added."""
+
+
 class TaskHandler(Generic[Payload]):
     """Serves the function behind a queue: authorises, parses, runs, and settles how the attempt ended.
 
     What ``run`` does decides: returning is done (200); :class:`TransientError` and anything unexpected is a
     retry (500), and on the last attempt a dead letter; :class:`PermanentError` is a dead letter at once.
+    :class:`RetryAfterError` is a retry too, and the whole queue rests as long as it says (429).
     """
 
     def __init__(
         self,
         queue: Queue[Payload],
-        run: Callable[[Payload], Awaitable[None]],
+        run: Callable[[Payload, Attempt], Awaitable[None]],
         *,
         auth: Authenticator,
-        dead_letters: DeadLetters,
+        dead_letters: LetterBox,
         service_account: str,
     ) -> None:
         self._queue = queue
@@ -147,7 +155,7 @@ class TaskHandler(Generic[Payload]):
 
     async def _settle(self, attempt: Attempt, body: bytes, payload: Payload) -> Response:
         try:
-            await self._run(payload)
+            await self._run(payload, attempt)
         except PermanentError as error:
             _log.warning("task.refused", extra={"task": attempt.task, "error": str(error)})
             await self._bury(attempt, body, error)
@@ -157,8 +165,7 @@ class TaskHandler(Generic[Payload]):
             note = {"task": attempt.task, "attempt": attempt.number, "error": repr(error)}
             _log.log(level, "task.failed", extra=note, exc_info=level >= logging.ERROR)
             if not attempt.is_last:
-                # 500 and not 503 or 429: those would slow the whole queue down.
-                raise Problem(500, "task-failed", "The queue will try again.") from error
+                raise _retry(error) from error
             await self._bury(attempt, body, error)
             return json_response({"outcome": "dead"})
         return json_response({"outcome": "done"})
@@ -174,6 +181,14 @@ class TaskHandler(Generic[Payload]):
                 attempts=attempt.number,
             )
         )
+
+
+def _retry(error: Exception) -> Problem:
+    """The answer after which the queue tries again."""
+    if isinstance(error, RetryAfterError):
+        return Problem(429, "task-held", "The queue is to rest.", headers={"Retry-After": str(error.seconds)})
+    # 500 and not 503 or 429: those would slow the whole queue down.
+    return Problem(500, "task-failed", "The queue will try again.")
 
 
 def _readable(body: bytes) -> dict[str, object]:

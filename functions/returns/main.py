@@ -105,7 +105,7 @@ def _planner_app() -> Response:
     )
     handler = TaskHandler(
         RETURN_SYNC,
-        planner.run,
+        lambda record, _: planner.run(record),
         auth=Authenticator(settings()),
         dead_letters=DeadLetters(clients.firestore()),
         service_account=settings().tasks_service_account,
@@ -126,7 +126,7 @@ def _processing_app() -> Response:
     )
     handler = TaskHandler(
         RETURN_SYNC_PROCESSING,
-        processor.run,
+        lambda batch, _: processor.run(batch),
         auth=Authenticator(settings()),
         dead_letters=dead_letters,
         service_account=settings().tasks_service_account,

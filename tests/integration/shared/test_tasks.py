@@ -84,7 +84,7 @@ async def world(cloud: Cloud, db: AsyncClient) -> AsyncIterator[World]:
     )
     handler = TaskHandler(
         PUSHES,
-        world.work,
+        lambda payload, _: world.work(payload),
         auth=Authenticator(config),
         dead_letters=DeadLetters(db),
         service_account=config.tasks_service_account,

@@ -79,7 +79,7 @@ class World:
         """Deliver a task as Cloud Tasks does, after ``retries`` failed attempts; ``bytes`` are sent as they are."""
         handler = TaskHandler(
             PUSHES,
-            lambda payload: self.work(payload),
+            lambda payload, _: self.work(payload),
             auth=Authenticator(self.config),
             dead_letters=self.dead,  # type: ignore[arg-type]
             service_account=self.config.tasks_service_account,

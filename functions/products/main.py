@@ -1,0 +1,60 @@
+"""Entry point of the products room, put together once a process."""
+
+from functools import cache
+from pathlib import Path
+
+import functions_framework.aio
+from shared.cache import versioned_cache
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from functions.products.catalog import Catalog
+from functions.products.idempotency import IdempotencyKeys
+from functions.products.listing import Listing
+from functions.products.products_api import ProductsApi
+from functions.products.reading import ProductReader
+from functions.products.supply_chain_state import SupplyChainStates
+from shared import clients
+from shared.auth import Authenticator
+from shared.clock import utc_now
+from shared.http import http_app
+from shared.outbox import Outbox
+from shared.settings import settings
+from shared.tasks import TaskQueues
+
+_OPENAPI = Path(__file__).with_name("openapi.json")
+
+
+@functions_framework.aio.http
+async def products(request: Request) -> Response:
+    """``/products``: the catalog."""
+    return _app()
+
+
+@cache
+def _app() -> Response:
+    db, config = clients.firestore(), settings()
+    reader = ProductReader(db, versioned_cache(config))
+    outbox = Outbox(db, utc_now)
+    api = ProductsApi(
+        auth=Authenticator(config),
+        catalog=Catalog(db, outbox, TaskQueues(clients.cloud_tasks(), config), reader, utc_now),
+        reader=reader,
+        listing=Listing(db),
+        keys=IdempotencyKeys(db, utc_now),
+        supply_chain=SupplyChainStates(db, outbox),
+        config=config,
+    )
+    return http_app([Route("/openapi.json", _openapi, methods=["GET"]), *api.routes()])
+
+
+async def _openapi(request: Request) -> Response:
+    """The description of all public functions; it holds no secret, so anybody may read it."""
+    headers = {"Cache-Control": "public, max-age=300"}
+    return Response(_document(), media_type="application/json", headers=headers)
+
+
+@cache
+def _document() -> bytes:
+    return _OPENAPI.read_bytes()

@@ -1,0 +1,213 @@
+"""``/products`` over HTTP: what a request asks, who asks it, and how the answer looks."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from pydantic import RootModel, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from functions.products.catalog import Catalog, Written, no_product
+from functions.products.idempotency import Claim, IdempotencyKeys
+from functions.products.listing import Listing, ProductQuery
+from functions.products.model import ProductContent, content_of, view
+from functions.products.reading import ProductReader, Rendered, render
+from functions.products.supply_chain_state import SupplyChainStates
+from shared.auth import Authenticator, Principal
+from shared.etags import etag, if_match, not_modified
+from shared.http import json_response, read_json
+from shared.problems import Problem, validation_problem
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from google.cloud.firestore import AsyncWriteBatch
+
+# A description of 10,000 characters and 20 URLs of 2,048, all of them escaped, and room to spare.
+_MAX_PRODUCT_BYTES = 512 * 1024
+_MAX_KEY = 255
+_PRODUCT_ID = re.compile(r"[A-Za-z0-9]{1,64}")
+# A browser may keep a product, but asks each time whether it has changed; nobody in between may.
+_PRIVATE = {"Cache-Control": "private, no-cache"}
+
+
+class ProductPatch(RootModel[dict[str, Any]]):
+    """A JSON merge patch (RFC 7396): the members to change. The result is judged as a whole."""
+
+
+@dataclass(frozen=True)
+class ProductsApi:
+    """``/products``: a seller's own products; operators read and mend anybody's."""
+
+    auth: Authenticator
+    catalog: Catalog
+    reader: ProductReader
+    listing: Listing
+    keys: IdempotencyKeys
+    supply_chain: SupplyChainStates
+    config: Settings
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/", self.create, methods=["POST"]),
+            Route("/", self.list, methods=["GET"]),
+            Route("/{product_id}", self.get, methods=["GET"]),
+            Route("/{product_id}", self.replace, methods=["PUT"]),
+            Route("/{product_id}", self.patch, methods=["PATCH"]),
+            Route("/{product_id}", self.delete, methods=["DELETE"]),
+            Route("/{product_id}/supply-chain", self.supply_chain_state, methods=["GET"]),
+        ]
+
+    async def create(self, request: Request) -> Response:
+        """Add a product; with an ``Idempotency-Key``, at most once in 24 hours."""
+        principal = await self._caller(request)
+        key = _idempotency_key(request)
+        content = await read_json(request, ProductContent, _MAX_PRODUCT_BYTES)
+        product_id = self.catalog.new_id()
+        if key is None:
+            written = await self.catalog.create(
+                product_id, principal.subject, content, lambda batch, written: None
+            )
+            return self._created(_body(written))
+        claim = await self.keys.begin(principal.subject, key, content.model_dump_json().encode())
+        if isinstance(claim, bytes):
+            return self._created(claim)
+        return self._created(await self._create_once(claim, product_id, principal.subject, content))
+
+    async def _create_once(
+        self, claim: Claim, product_id: str, user_id: str, content: ProductContent
+    ) -> bytes:
+        def settle(batch: "AsyncWriteBatch", written: Written) -> None:
+            self.keys.settle(batch, claim, _body(written))
+
+        try:
+            written = await self.catalog.create(product_id, user_id, content, settle)
+        except BaseException:
+            await self.keys.abandon(claim)
+            raise
+        return _body(written)
+
+    async def list(self, request: Request) -> Response:
+        """The caller's products, a page at a time."""
+        principal = await self._caller(request)
+        page = await self.listing.page(principal.subject, _query(request))
+        products = [view(stored["id"], stored) for stored in page.products]
+        return json_response({"products": products, "next_cursor": page.next_cursor}, headers=_PRIVATE)
+
+    async def get(self, request: Request) -> Response:
+        """One product; 304 when the caller has this version already."""
+        principal = await self._caller(request)
+        product_id = _product_id(request)
+        product = await self.reader.get(product_id)
+        if product is None or not _may_see(principal, product):
+            raise no_product(product_id)
+        headers = _PRIVATE | {"ETag": etag(product.version)}
+        if not_modified(request, product.version):
+            return Response(status_code=304, headers=headers)
+        return Response(product.body, media_type="application/json", headers=headers)
+
+    async def replace(self, request: Request) -> Response:
+        """Put a product in the place of what there is."""
+        principal = await self._caller(request)
+        precondition = self._precondition(request)
+        content = await read_json(request, ProductContent, _MAX_PRODUCT_BYTES)
+        product_id = _product_id(request)
+        return _written(await self.catalog.replace(product_id, _owner(principal), content, precondition))
+
+    async def patch(self, request: Request) -> Response:
+        """Change some members of a product, by a JSON merge patch."""
+        principal = await self._caller(request)
+        precondition = self._precondition(request)
+        patch = (await read_json(request, ProductPatch, _MAX_PRODUCT_BYTES)).root
+        product_id = _product_id(request)
+        written = await self.catalog.patch(product_id, _owner(principal), _merged(patch), precondition)
+        return _written(written)
+
+    async def delete(self, request: Request) -> Response:
+        """Remove a product."""
+        principal = await self._caller(request)
+        await self.catalog.delete(_product_id(request), _owner(principal), self._precondition(request))
+        return Response(status_code=204)
+
+    async def supply_chain_state(self, request: Request) -> Response:
+        """What the supply-chain API has of a product, and what became of its latest changes."""
+        principal = await self._caller(request)
+        product_id = _product_id(request)
+        state = await self.supply_chain.get(product_id, _owner(principal))
+        if state is None:
+            raise no_product(product_id)
+        return json_response(state, headers=_PRIVATE)
+
+    async def _caller(self, request: Request) -> Principal:
+        principal = await self.auth.user(request)
+        principal.require("seller", "ops")
+        return principal
+
+    def _precondition(self, request: Request) -> Callable[[int], None]:
+        return if_match(request, required=self.config.products_require_if_match)
+
+    def _created(self, body: bytes) -> Response:
+        location = f"{self.config.base_url}/products/{orjson.loads(body)['id']}"
+        headers = {"Location": location, "ETag": etag(1)}
+        return Response(body, status_code=201, media_type="application/json", headers=headers)
+
+
+def _product_id(request: Request) -> str:
+    product_id = str(request.path_params["product_id"])
+    if not _PRODUCT_ID.fullmatch(product_id):
+        # No product can have such an id, nor can the database look for it.
+        raise no_product(product_id)
+    return product_id
+
+
+def _owner(principal: Principal) -> str | None:
+    return None if principal.sees_all_accounts else principal.subject
+
+
+def _may_see(principal: Principal, product: Rendered) -> bool:
+    return principal.sees_all_accounts or product.belongs_to(principal.subject)
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not (0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable()):
+        detail = f"Idempotency-Key must be 1 to {_MAX_KEY} printable ASCII characters."
+        raise Problem(400, "malformed-header", detail)
+    return key
+
+
+def _query(request: Request) -> ProductQuery:
+    given = request.query_params.multi_items()
+    names = [name for name, _ in given]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        errors = [{"field": name, "detail": "is given more than once"} for name in repeated]
+        raise Problem(422, "validation-failed", f"{len(errors)} field(s) are not valid.", errors=errors)
+    try:
+        return ProductQuery.model_validate({name: value for name, value in given if value})
+    except ValidationError as error:
+        raise validation_problem(error) from error
+
+
+def _merged(patch: dict[str, Any]) -> Callable[[dict[str, Any]], ProductContent]:
+    """The content that a patch makes of a stored product; ``null`` resets a member to its default, if it has one."""
+
+    def merge(stored: dict[str, Any]) -> ProductContent:
+        merged = {name: value for name, value in (content_of(stored) | patch).items() if value is not None}
+        try:
+            return ProductContent.model_validate(merged)
+        except ValidationError as error:
+            raise validation_problem(error) from error
+
+    return merge
+
+
+def _written(written: Written) -> Response:
+    headers = _PRIVATE | {"ETag": etag(written.fields["version"])}
+    return Response(_body(written), media_type="application/json", headers=headers)
+
+
+def _body(written: Written) -> bytes:
+    return render(written.product_id, written.fields)

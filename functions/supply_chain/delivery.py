@@ -1,0 +1,142 @@
+"""Delivering one event of the catalog: the product's version goes to the supply-chain API, unless a newer one will.
+
+Tasks come late, twice and out of order, and die at any line. Each sends its own version or none: an event that a newer
+one has overtaken settles as superseded, so a product's versions arrive in order or not at all.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from functions.supply_chain.lanes import Held, Lane, Lanes, stored_lane
+from functions.supply_chain.upstream import SupplyChainApi, UnknownOutcomeError
+from shared.clock import Clock
+from shared.errors import PermanentError, RetryAfterError, TransientError
+from shared.money import decimal_string
+from shared.outbox import Outbox, ProductEvent, StoredEvent, ended, stored_event
+from shared.tasks import Attempt
+
+if TYPE_CHECKING:
+    from google.cloud.firestore import AsyncClient
+
+_log = logging.getLogger(__name__)
+
+PRODUCTS = "products"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known when a task arrives: its event, the product as it is (None: deleted) and the product's lane."""
+
+    event: StoredEvent | None
+    product: Mapping[str, Any] | None
+    lane: Lane
+
+
+Verdict = Literal["send", "superseded", "settled"] | TransientError
+
+
+def judge(task: ProductEvent, seen: Seen, now: datetime) -> Verdict:
+    """What is to be done about a task; an error where it has to wait."""
+    event, lane = seen.event, seen.lane
+    if event is None or event.status != "pending" or event.series != task.series:
+        return "settled"
+    if _overtaken(event, seen):
+        return "superseded"
+    if lane.not_before and lane.not_before > now:
+        wait = int((lane.not_before - now).total_seconds()) + 1
+        return RetryAfterError("The API wants to be left alone.", wait)
+    if lane.claimed_until and lane.claimed_until > now:
+        return TransientError("A version of this product may be under way.")
+    return "send"
+
+
+def _overtaken(event: StoredEvent, seen: Seen) -> bool:
+    """Whether there is a newer version, whose own event has been written with it."""
+    if seen.lane.sent_version > event.version:
+        return True
+    if seen.product is None:
+        return event.type != "product:deleted"
+    return int(seen.product["version"]) > event.version
+
+
+def payload(product_id: str, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A product as the supply-chain API gets it; the price is exact, as a decimal string."""
+    return {
+        "id": product_id,
+        "version": stored["version"],
+        "product_name": stored["product_name"],
+        "product_description": stored["product_description"],
+        "product_price": decimal_string(stored["product_price"], stored["currency"]),
+        "currency": stored["currency"],
+        "product_images": stored["product_images"],
+        "compressed_product_images": stored["compressed_product_images"],
+        "created_at": stored["created_at"].isoformat(),
+        "updated_at": stored["updated_at"].isoformat(),
+    }
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Works on tasks of ``supplyChainSync``: three reads, and two commits of two writes around each request."""
+
+    db: "AsyncClient"
+    outbox: Outbox
+    lanes: Lanes
+    api: SupplyChainApi
+    clock: Clock
+
+    async def run(self, task: ProductEvent, attempt: Attempt) -> None:
+        """Deliver the task's event, or settle it.
+
+        Raises:
+            TransientError: the API or the product's lane is not to be had at the moment.
+            PermanentError: the API will never take this version.
+        """
+        seen = await self._look(task)
+        verdict = judge(task, seen, self.clock())
+        if isinstance(verdict, TransientError):
+            raise verdict
+        if seen.event is None or verdict == "settled":
+            return
+        if verdict == "superseded":
+            await self._supersede(seen.event)
+            return
+        held = await self.lanes.claim(seen.event, seen.lane, attempt.number)
+        await self._send(held, seen.product)
+
+    async def _look(self, task: ProductEvent) -> Seen:
+        product = self.db.collection(PRODUCTS).document(task.product_id)
+        references = [self.outbox.document(task.event_id), product, self.lanes.document(task.product_id)]
+        found = {snapshot.reference.path: snapshot async for snapshot in self.db.get_all(references)}
+        event, fields, lane = (found[reference.path] for reference in references)
+        return Seen(stored_event(event), fields.to_dict(), stored_lane(lane))
+
+    async def _supersede(self, event: StoredEvent) -> None:
+        if not await self.outbox.change(event, ended("superseded", self.clock())):
+            raise TransientError("Another attempt is at work on this event.")
+        _log.info("supply_chain.superseded", extra={"event": event.task.event_id})
+
+    async def _send(self, held: Held, product: Mapping[str, Any] | None) -> None:
+        event = held.event
+        body = payload(event.product_id, product) if product else None
+        try:
+            if not held.outlasts_a_request(self.clock()):
+                raise TransientError("The lane is held for too short a time to send.")
+            delivered = await self.api.deliver(event, body)
+        except UnknownOutcomeError:
+            # The lane stays held until the request has surely come to its end.
+            raise
+        except RetryAfterError as error:
+            await self.lanes.release(held, str(error), self.clock() + timedelta(seconds=error.seconds))
+            raise
+        except (TransientError, PermanentError) as error:
+            await self.lanes.release(held, str(error))
+            raise
+        await self.lanes.settle(held, delivered.version)
+        _log.info(
+            "supply_chain.delivered",
+            extra={"event": event.task.event_id, "remote_version": delivered.version},
+        )
