@@ -2,10 +2,12 @@
 
 import asyncio
 import re
+import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import jwt
+from cachetools import TTLCache
 from starlette.requests import Request
 
 from shared.problems import Problem
@@ -15,6 +17,9 @@ Role = Literal["seller", "warehouse", "retailer", "ops"]
 
 # Clocks of an issuer and of a function may differ by this many seconds.
 _LEEWAY = 30
+# Tokens found good that are remembered, and for how long. A key that is withdrawn counts for as much longer.
+_REMEMBERED = 4096
+_REMEMBERED_SECONDS = 60
 # The account becomes part of search filters and of document fields, so its alphabet is closed.
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -54,11 +59,16 @@ class Principal:
 
 
 class TokenVerifier:
-    """Checks tokens of one issuer: signature, issuer, audience, lifetime. Keys are cached for 5 minutes."""
+    """Checks tokens of one issuer: signature, issuer, audience, lifetime. Keys are cached for 5 minutes.
+
+    What was found good is remembered for a minute, since checking a signature takes longer than serving most
+    requests; its lifetime is looked at every time.
+    """
 
     def __init__(self, jwks_url: str, issuer: str) -> None:
         self._keys = jwt.PyJWKClient(jwks_url, lifespan=300, timeout=5)
         self._issuer = issuer
+        self._good: TTLCache[tuple[str, str], dict[str, Any]] = TTLCache(_REMEMBERED, ttl=_REMEMBERED_SECONDS)
 
     async def claims(self, request: Request, audience: str) -> dict[str, Any]:
         """The claims of the request's bearer token, made for ``audience``.
@@ -69,10 +79,18 @@ class TokenVerifier:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise _unauthorized("Send an OIDC token as 'Authorization: Bearer …'.")
+        known = self._good.get((token, audience))
+        if known is not None and time.time() < known["exp"] + _LEEWAY:
+            return known
+        claims = await self._checked(token.strip(), audience)
+        self._good[token, audience] = claims
+        return claims
+
+    async def _checked(self, token: str, audience: str) -> dict[str, Any]:
         try:
-            key = await self._key(token.strip())
-            return jwt.decode(
-                token.strip(),
+            key = await self._key(token)
+            claims: dict[str, Any] = jwt.decode(
+                token,
                 key,
                 algorithms=["RS256", "ES256"],
                 audience=audience,
@@ -82,6 +100,7 @@ class TokenVerifier:
             )
         except jwt.PyJWTError as error:
             raise _unauthorized(f"The token is not valid: {error}.") from error
+        return claims
 
     async def _key(self, token: str) -> jwt.PyJWK:
         key_id = jwt.get_unverified_header(token).get("kid", "")

@@ -9,6 +9,7 @@ from typing import Any
 
 import jwt
 import pytest
+import time_machine
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import HealthCheck, given
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from jwt.utils import base64url_encode
 from starlette.requests import Request
 
-from shared.auth import Authenticator, Principal
+from shared.auth import Authenticator, Principal, TokenVerifier
 from shared.problems import Problem
 from shared.settings import Settings
 from tests.unit.shared.issuer import Issuer, KeyServer
@@ -54,6 +55,25 @@ async def test_a_good_token_says_who_calls(auth: Authenticator, users: Issuer) -
 
 async def test_account_and_roles_may_be_missing(auth: Authenticator, users: Issuer) -> None:
     assert await admitted(auth, users.token(aud=AUDIENCE)) == Principal("u-1", None)
+
+
+async def test_a_token_that_was_good_is_good_no_longer_than_it_lives(
+    auth: Authenticator, users: Issuer
+) -> None:
+    token = users.token(aud=AUDIENCE, exp=int(time.time()) + 5)
+    await admitted(auth, token)
+    with time_machine.travel(time.time() + 40):
+        assert (await refused(auth, token)).status == 401
+
+
+async def test_a_token_that_was_good_is_still_no_token_for_another_audience(
+    config: Settings, users: Issuer
+) -> None:
+    verifier = TokenVerifier(config.auth_jwks_url, config.auth_issuer)
+    bearer = request(f"Bearer {users.token(aud=AUDIENCE)}")
+    await verifier.claims(bearer, AUDIENCE)
+    with pytest.raises(Problem, match="401"):
+        await verifier.claims(bearer, "another")
 
 
 async def test_one_of_several_audiences_is_enough(auth: Authenticator, users: Issuer) -> None:
