@@ -28,6 +28,7 @@ from infra.local.keys import Keys
 from infra.local.metadata import MetadataServer
 from infra.local.provision import composite_indexes, exemptions, provision
 from infra.local.scheduler.service import SchedulerService
+from infra.local.supply_chain.service import SupplyChainService
 from infra.local.tasks.service import TasksService
 from infra.topology import Topology
 
@@ -58,6 +59,7 @@ class Cloud:
     tasks: TasksService
     scheduler: SchedulerService
     algolia: AlgoliaService
+    supply_chain: SupplyChainService
     addresses: Addresses
     environment: Mapping[str, str]
 
@@ -113,7 +115,7 @@ class Cloud:
 
     def stats(self) -> dict[str, Any]:
         """What the services counted since they started, or since the last reset."""
-        counted: dict[str, Any] = {"algolia": self.algolia.stats}
+        counted: dict[str, Any] = {"algolia": self.algolia.stats, "supply_chain": self.supply_chain.stats}
         if self.firestore is not None:
             stats = self.firestore.stats
             billed = {"reads": stats.reads, "writes": stats.writes, "deletes": stats.deletes}
@@ -123,6 +125,7 @@ class Cloud:
     def reset_stats(self) -> None:
         """Begin to count anew."""
         self.algolia.reset_stats()
+        self.supply_chain.reset_stats()
         if self.firestore is not None:
             self.firestore.reset_stats()
 
@@ -152,10 +155,10 @@ async def local_cloud(
         if firestore is not None:
             stack.callback(firestore.close)
             await stack.enter_async_context(_sweeping(firestore, clock))
-        algolia = AlgoliaService(
-            _file(directory, "algolia"), clock, ALGOLIA_APP_ID, keys.algolia_admin, keys.algolia_search
-        )
+        algolia = _algolia(directory, clock, keys)
         stack.push_async_callback(algolia.close)
+        supply_chain = SupplyChainService(_file(directory, "supply-chain"), clock, keys.supply_chain)
+        stack.callback(supply_chain.close)
         tasks = TasksService(_file(directory, "tasks"), clock, identity.mint)
         stack.push_async_callback(tasks.stop)
         scheduler = SchedulerService(_file(directory, "scheduler"), clock, identity.mint)
@@ -166,13 +169,13 @@ async def local_cloud(
         addresses = Addresses(
             grpc=grpc_address,
             algolia=await _serve(stack, algolia.app()),
+            supply_chain=await _serve(stack, supply_chain.app()),
             metadata=await _serve(stack, metadata.app()),
             firestore=other_firestore or grpc_address,
         )
         environment = client_environment(base_url, addresses, keys, users, platform)
-        yield Cloud(
-            topology, clock, users, platform, firestore, tasks, scheduler, algolia, addresses, environment
-        )
+        services = (firestore, tasks, scheduler, algolia, supply_chain)
+        yield Cloud(topology, clock, users, platform, *services, addresses, environment)
 
 
 def _file(directory: Path | None, service: str) -> Path | None:
@@ -187,6 +190,11 @@ def _firestore(topology: Topology, directory: Path | None, clock: Clock) -> Fire
         exemptions=exemptions(topology),
         ttl=topology.firestore.ttl,
     )
+
+
+def _algolia(directory: Path | None, clock: Clock, keys: Keys) -> AlgoliaService:
+    file = _file(directory, "algolia")
+    return AlgoliaService(file, clock, ALGOLIA_APP_ID, keys.algolia_admin, keys.algolia_search)
 
 
 async def _serve(stack: AsyncExitStack, app: web.Application) -> str:

@@ -57,10 +57,11 @@ class Controls:
         self._moving = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
-        """Every control, and the identity documents of both issuers."""
+        """Every control, what the supply-chain partner has seen, and the identity documents of both issuers."""
         return [
             *self._cloud.users.routes("/_local/identity"),
             *self._cloud.platform.routes("/_local/platform"),
+            *self._cloud.supply_chain.controls("/_local/supply-chain"),
             web.get("/_local/token", self._token),
             web.post("/_local/schedules/{job}:run", self._run_schedule),
             web.get("/_local/clock", self._clock),

@@ -20,6 +20,7 @@ class Addresses:
 
     grpc: str
     algolia: str
+    supply_chain: str
     metadata: str
     firestore: str
 
@@ -40,6 +41,8 @@ def client_environment(
         "ALGOLIA_API_KEY": keys.algolia_admin,
         "ALGOLIA_SEARCH_KEY": keys.algolia_search,
         "ALGOLIA_RETURNS_INDEX": "order_returns",
+        "SUPPLY_CHAIN_URL": f"http://{addresses.supply_chain}",
+        "SUPPLY_CHAIN_API_KEY": keys.supply_chain,
         "AUTH_ISSUER": users.url,
         "AUTH_AUDIENCE": AUDIENCE,
         "AUTH_JWKS_URL": users.jwks_url,

@@ -48,5 +48,6 @@ def _fault_switch(cloud: Cloud, gateway: Gateway) -> FaultSwitch:
         "functions": gateway.set_crashes,
         "algolia": cloud.set_algolia_faults,
         "firestore": cloud.set_firestore_faults,
+        "supply_chain": cloud.supply_chain.set_faults,
     }
     return FaultSwitch(cloud.tasks.set_faults, services)

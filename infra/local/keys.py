@@ -19,12 +19,14 @@ class Keys:
     users: signs the tokens of people and partner systems.
     platform: signs the tokens with which Cloud Tasks and Cloud Scheduler call functions.
     algolia_admin, algolia_search: API keys, 32 hexadecimal digits as Algolia's are.
+    supply_chain: the supply-chain API's key.
     """
 
     users: rsa.RSAPrivateKey
     platform: rsa.RSAPrivateKey
     algolia_admin: str
     algolia_search: str
+    supply_chain: str
 
     @classmethod
     def generate(cls) -> Self:
@@ -34,6 +36,7 @@ class Keys:
             platform=rsa.generate_private_key(65537, _RSA_BITS),
             algolia_admin=secrets.token_hex(16),
             algolia_search=secrets.token_hex(16),
+            supply_chain=secrets.token_hex(16),
         )
 
     @classmethod
@@ -44,12 +47,16 @@ class Keys:
             write_private(path, keys._to_json())
             return keys
         kept = json.loads(path.read_text(encoding="ascii"))
-        return cls(
+        keys = cls(
             users=_private_key(kept["users"]),
             platform=_private_key(kept["platform"]),
             algolia_admin=kept["algolia_admin"],
             algolia_search=kept["algolia_search"],
+            supply_chain=kept.get("supply_chain") or secrets.token_hex(16),
         )
+        if "supply_chain" not in kept:  # the file is older than this key
+            write_private(path, keys._to_json())
+        return keys
 
     def _to_json(self) -> str:
         kept = {
@@ -57,6 +64,7 @@ class Keys:
             "platform": _pem(self.platform),
             "algolia_admin": self.algolia_admin,
             "algolia_search": self.algolia_search,
+            "supply_chain": self.supply_chain,
         }
         return json.dumps(kept, indent=1)
 

@@ -53,6 +53,11 @@ async def _json(http: aiohttp.ClientSession, method: str, path: str, **request: 
         ("PUT", "/_local/faults", '{"algolia": {"rate_404": 1}}', 400),
         ("PUT", "/_local/faults", '{"algolia": {"limits": {"records": 1}}}', 400),
         ("PUT", "/_local/faults", '{"firestore": {"slow": 1}}', 400),
+        ("PUT", "/_local/faults", '{"supply_chain": true}', 400),
+        ("PUT", "/_local/faults", '{"supply_chain": {"outages": 1}}', 400),
+        ("PUT", "/_local/faults", '{"supply_chain": {"error_rate": NaN}}', 400),
+        ("GET", "/_local/supply-chain/products/p1", "", 404),
+        ("GET", "/_local/supply-chain/requests?from=p1", "", 400),
         ("PUT", "/_local/faults", '{"functions": {"crash_rate": 2}}', 400),
         ("PUT", "/_local/faults", '{"functions": {"crash": 1}}', 400),
         ("PUT", "/_local/faults", '{"functions": {"seed": 0.5}}', 400),
@@ -77,7 +82,7 @@ async def test_advancing_the_clock_tells_the_time_and_what_is_next(
     assert after["offset"] == before["offset"] + 3600
     assert after["now"] > before["now"]
     assert after["now"].endswith("Z")
-    assert before["next_due"].endswith(("00:00Z", "15:00Z", "30:00Z", "45:00Z"))
+    assert before["next_due"].endswith(("0:00Z", "5:00Z"))
 
 
 async def test_faults_are_set_as_a_whole_or_not_at_all(http: aiohttp.ClientSession, cloud: Cloud) -> None:
@@ -87,6 +92,7 @@ async def test_faults_are_set_as_a_whole_or_not_at_all(http: aiohttp.ClientSessi
         "queues": {"returnSync": {"kill_rate": 0.5}},
         "algolia": {"rate_429": 0.25, "limits": {"record_size_limit": 1000}},
         "firestore": {"unavailable_rate": 0.5},
+        "supply_chain": {"error_rate": 0.5, "refuse": ["p1"], "outage": "drop"},
         "functions": {"crash_rate": 0.05, "seed": 7},
     }
     assert await _json(http, "PUT", "/_local/faults", json=faults) == faults
@@ -170,3 +176,29 @@ async def test_counters_begin_anew_when_asked(http: aiohttp.ClientSession, cloud
         assert (await _json(http, "GET", "/_local/stats"))["firestore"]["writes"] == 1
         assert (await _json(http, "POST", "/_local/stats:reset"))["firestore"]["writes"] == 0
     assert (await _json(http, "POST", "/_local/stats:reset"))["algolia"]["write_requests"] == 0
+
+
+async def test_the_supply_chain_partner_is_reached_by_the_environment_and_can_be_watched(
+    http: aiohttp.ClientSession, cloud: Cloud
+) -> None:
+    url = f"{cloud.environment['SUPPLY_CHAIN_URL']}/products/p1"
+    sender = {
+        "Authorization": f"Bearer {cloud.environment['SUPPLY_CHAIN_API_KEY']}",
+        "Idempotency-Key": "p1:1",
+    }
+    product = {"id": "p1", "version": 1, "type": "product:created", "product": {"product_name": "Boots"}}
+    message = {**product, "occurred_at": "2026-03-01T10:00:00Z"}
+
+    async with http.post(url, json=message, headers=sender) as taken:
+        assert taken.status == 201
+    await _json(http, "PUT", "/_local/faults", json={"supply_chain": {"outage": True}})
+    async with http.post(url, json=message, headers=sender) as failed:
+        assert failed.status == 503
+
+    seen = await _json(http, "GET", "/_local/supply-chain/requests?product=p1")
+    assert [(visit["version"], visit["status"]) for visit in seen["requests"]] == [(1, 201), (1, 503)]
+    (kept,) = (await _json(http, "GET", "/_local/supply-chain/products"))["products"]
+    assert kept == await _json(http, "GET", "/_local/supply-chain/products/p1")
+    assert (kept["version"], kept["product"]) == (1, {"product_name": "Boots"})
+    assert (await _json(http, "GET", "/_local/stats"))["supply_chain"]["posts"] == 2
+    assert (await _json(http, "POST", "/_local/stats:reset"))["supply_chain"]["posts"] == 0

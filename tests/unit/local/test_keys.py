@@ -1,0 +1,22 @@
+"""The secrets of a data directory stay what they are, also when a newer version needs one more."""
+
+import json
+from pathlib import Path
+
+from infra.local.keys import Keys
+
+
+def test_keys_are_made_once_and_a_new_one_joins_the_old(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    made = Keys.kept_in(file)
+    kept = json.loads(file.read_text(encoding="ascii"))
+    del kept["supply_chain"]
+    file.write_text(json.dumps(kept), encoding="ascii")
+
+    completed = Keys.kept_in(file)
+
+    assert len(completed.supply_chain) == 32
+    assert completed.algolia_admin == made.algolia_admin
+    assert completed.users.private_numbers() == made.users.private_numbers()
+    assert Keys.kept_in(file).supply_chain == completed.supply_chain
+    assert file.stat().st_mode & 0o077 == 0
