@@ -1,21 +1,16 @@
 """A world in which the returns sync can be run a step at a time, in any order, and killed at any step.
 
 The database is the local Firestore behind Google's own client. Time, the queues and the index are fakes written by
-hand. Every call that a piece of work makes to the outside stops at a *gate*, once before it has an effect and once
-after; the test says whose gate opens next, or that the work dies there.
+hand, and every call to the outside stops at a gate (tests/integration/steps.py).
 """
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import grpc
 from google.cloud.firestore import AsyncClient
-from pydantic import BaseModel
 
 from functions.returns.batches import PUSH_TIME
 from functions.returns.index_settings import IndexSettings
@@ -26,87 +21,13 @@ from functions.returns.projection import Save, decide
 from functions.returns.queues import RETURN_SYNC
 from functions.returns.runs import NewRun, SyncRuns
 from infra.local.clock import Clock
-from infra.local.firestore.service import FirestoreService
 from shared.dead_letters import DeadLetters
 from shared.errors import TransientError
 from shared.search import RefusedError
-from shared.tasks import Queue
+from tests.integration import steps
+from tests.integration.steps import FakeQueues, Task, Workshop, gate
 
 MAX_RECORD_BYTES = 10_000
-
-
-@dataclass
-class Work:
-    """One delivery of a task, or one call of the cron, on its way from gate to gate."""
-
-    name: str
-    running: asyncio.Task[None] | None = None
-    # More than one where the work does several things at once.
-    gates: list[asyncio.Future[None]] = field(default_factory=list)
-    arrived: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def pause(self) -> None:
-        """Stop here until the test opens the gate."""
-        gate = asyncio.get_running_loop().create_future()
-        self.gates.append(gate)
-        self.arrived.set()
-        await gate
-
-
-_work: ContextVar[Work | None] = ContextVar("work", default=None)
-
-
-async def gate() -> None:
-    """Stop, if this is work under the test's control."""
-    if work := _work.get():
-        await work.pause()
-
-
-class Gated:
-    """An object whose coroutine methods stop at a gate before and after they take effect."""
-
-    def __init__(self, target: Any) -> None:
-        self._target = target
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._target, name)
-        if not callable(method):
-            return method
-
-        async def gated(*args: Any, **kwargs: Any) -> Any:
-            await gate()
-            result = await method(*args, **kwargs)
-            await gate()
-            return result
-
-        return gated
-
-
-@dataclass(frozen=True)
-class Task:
-    queue: str
-    payload: BaseModel
-
-
-class FakeQueues:
-    """Cloud Tasks as the product sees it: remembers keys, and hands tasks to the test."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Task] = []
-        self._keys: set[str] = set()
-
-    def forget(self) -> None:
-        """A day passes: names of ended tasks are free again."""
-        self._keys.clear()
-
-    async def enqueue(self, queue: Queue[Any], payload: BaseModel, *, key: str) -> bool:
-        await gate()
-        added = key not in self._keys
-        if added:
-            self._keys.add(key)
-            self.waiting.append(Task(queue.name, payload))
-        await gate()
-        return added
 
 
 class FakeIndex:
@@ -149,46 +70,25 @@ class FakeIndex:
         await gate()
 
 
-class FirestoreServer:
-    """The local Firestore, served inside the test's own event loop. Each world has a project of its own in it."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.service = FirestoreService(None, clock)
-        self._worlds = 0
-
-    async def start(self) -> None:
-        self._server = grpc.aio.server()
-        self._server.add_generic_rpc_handlers([self.service.handler()])
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
-        await self._server.start()
-
-    async def stop(self) -> None:
-        await self._server.stop(None)
-        self.service.close()
+class FirestoreServer(steps.FirestoreServer):
+    """The local Firestore, and worlds in it."""
 
     def world(self) -> "World":
-        """A world of its own, in a project of its own. To be called inside the loop that serves."""
-        self._worlds += 1
-        return World(AsyncClient(project=f"world-{self._worlds}"), self.clock, self._reads)
-
-    def _reads(self) -> int:
-        return self.service.stats.reads
+        """A world of its own. To be called inside the loop that serves."""
+        return World(self.database(), self.clock, self.reads)
 
 
-class World:
+class World(Workshop):
     """The returns sync with everything around it."""
 
     def __init__(self, db: AsyncClient, clock: Clock, reads: Callable[[], int]) -> None:
+        super().__init__()
         self.clock = clock
         # Documents read so far, as Google bills them.
         self.reads = reads
         self.db = db
         self.queues = FakeQueues()
         self.index = FakeIndex(clock)
-        self.works: list[Work] = []
-        # What the sync uses goes through gates; what the test itself looks at does not pass any.
-        db._firestore_api_internal = Gated(db._firestore_api)
         self.runs = SyncRuns(db, clock.now)
         self.ingestion = Ingestion(db, clock.now)
         self._planner = Planner(db, self.runs, self.queues, IndexSettings(db, self.index), clock.now)  # type: ignore[arg-type]
@@ -207,7 +107,7 @@ class World:
         await self.ingestion.apply(messages, None)
 
     async def cron(self, new: NewRun | None = None) -> None:
-        await self._begin("cron", lambda: self._cron(new or NewRun()))
+        await self.begin("cron", lambda: self._cron(new or NewRun()))
 
     async def _cron(self, new: NewRun) -> None:
         if record := await self.runs.start(new):
@@ -215,7 +115,7 @@ class World:
 
     async def deliver(self, task: Task) -> None:
         """Deliver ``task``; if it fails or dies, it waits in its queue again."""
-        await self._begin(task.queue, lambda: self._deliver(task))
+        await self.begin(task.queue, lambda: self._deliver(task))
 
     async def _deliver(self, task: Task) -> None:
         run = self._planner.run if task.queue == RETURN_SYNC.name else self._processor.run
@@ -225,46 +125,7 @@ class World:
             self.queues.waiting.append(task)
             raise
 
-    async def _begin(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        work = Work(name)
-
-        async def controlled() -> None:
-            _work.set(work)
-            try:
-                await run()
-            except TransientError:
-                pass
-            finally:
-                work.arrived.set()
-
-        work.running = asyncio.create_task(controlled())
-        self.works.append(work)
-        await self._until_gate(work)
-
     # What the test decides
-
-    async def step(self, work: Work) -> None:
-        """Let ``work`` go on to its next gate or to its end."""
-        work.gates.pop(0).set_result(None)
-        if not work.gates:
-            work.arrived.clear()
-        await self._until_gate(work)
-
-    async def kill(self, work: Work) -> None:
-        """``work`` dies where it stands."""
-        assert work.running is not None
-        work.running.cancel()
-        await asyncio.wait([work.running])
-        self.works.remove(work)
-
-    async def _until_gate(self, work: Work) -> None:
-        await work.arrived.wait()
-        if not work.gates:
-            assert work.running is not None
-            await asyncio.wait([work.running])
-            self.works.remove(work)
-            if not work.running.cancelled() and (error := work.running.exception()):
-                raise error
 
     async def run_all(self) -> None:
         """Let everything under way come to its end, and deliver what is waiting, once."""

@@ -1,0 +1,175 @@
+"""Work that can be run a step at a time, in any order, and killed at any step.
+
+The database is the local Firestore behind Google's own client. Every call that a piece of work makes to the outside
+stops at a *gate*, once before it has an effect and once after; the test says whose gate opens next, or that the work
+dies there.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from google.cloud.firestore import AsyncClient
+from pydantic import BaseModel
+
+from infra.local.clock import Clock
+from infra.local.firestore.service import FirestoreService
+from shared.errors import TransientError
+from shared.tasks import Queue
+
+
+@dataclass
+class Work:
+    """One delivery of a task, or one call of the cron, on its way from gate to gate."""
+
+    name: str
+    running: asyncio.Task[None] | None = None
+    # More than one where the work does several things at once.
+    gates: list[asyncio.Future[None]] = field(default_factory=list)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def pause(self) -> None:
+        """Stop here until the test opens the gate."""
+        gate = asyncio.get_running_loop().create_future()
+        self.gates.append(gate)
+        self.arrived.set()
+        await gate
+
+
+_work: ContextVar[Work | None] = ContextVar("work", default=None)
+
+
+async def gate() -> None:
+    """Stop, if this is work under the test's control."""
+    if work := _work.get():
+        await work.pause()
+
+
+class Gated:
+    """An object whose coroutine methods stop at a gate before and after they take effect."""
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._target, name)
+        if not callable(method):
+            return method
+
+        async def gated(*args: Any, **kwargs: Any) -> Any:
+            await gate()
+            result = await method(*args, **kwargs)
+            await gate()
+            return result
+
+        return gated
+
+
+@dataclass(frozen=True)
+class Task:
+    queue: str
+    payload: BaseModel
+
+
+class FakeQueues:
+    """Cloud Tasks as the product sees it: remembers keys, and hands tasks to the test."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Task] = []
+        self._keys: set[str] = set()
+
+    def forget(self) -> None:
+        """A day passes: names of ended tasks are free again."""
+        self._keys.clear()
+
+    async def enqueue(self, queue: Queue[Any], payload: BaseModel, *, key: str) -> bool:
+        await gate()
+        added = key not in self._keys
+        if added:
+            self._keys.add(key)
+            self.waiting.append(Task(queue.name, payload))
+        await gate()
+        return added
+
+
+class FirestoreServer:
+    """The local Firestore, served inside the test's own event loop."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.service = FirestoreService(None, clock)
+        self._databases = 0
+
+    async def start(self) -> None:
+        self._server = grpc.aio.server()
+        self._server.add_generic_rpc_handlers([self.service.handler()])
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        await self._server.start()
+
+    async def stop(self) -> None:
+        await self._server.stop(None)
+        self.service.close()
+
+    def database(self) -> AsyncClient:
+        """An empty database, a project of its own. To be called inside the loop that serves.
+
+        What the product uses goes through gates; what the test itself looks at does not pass any.
+        """
+        self._databases += 1
+        db = AsyncClient(project=f"world-{self._databases}")
+        db._firestore_api_internal = Gated(db._firestore_api)
+        return db
+
+    def reads(self) -> int:
+        """Documents read so far, as Google bills them."""
+        return self.service.stats.reads
+
+
+class Workshop:
+    """All work that is under way."""
+
+    def __init__(self) -> None:
+        self.works: list[Work] = []
+
+    async def begin(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Begin a piece of work, which goes to its first gate. A transient error may end it."""
+        work = Work(name)
+
+        async def controlled() -> None:
+            _work.set(work)
+            try:
+                await run()
+            except TransientError:
+                pass
+            finally:
+                work.arrived.set()
+
+        work.running = asyncio.create_task(controlled())
+        self.works.append(work)
+        await self._until_gate(work)
+
+    async def step(self, work: Work) -> None:
+        """Let ``work`` go on to its next gate or to its end."""
+        work.gates.pop(0).set_result(None)
+        if not work.gates:
+            work.arrived.clear()
+        await self._until_gate(work)
+
+    async def kill(self, work: Work) -> None:
+        """``work`` dies where it stands."""
+        assert work.running is not None
+        work.running.cancel()
+        await asyncio.wait([work.running])
+        self.works.remove(work)
+
+    async def _until_gate(self, work: Work) -> None:
+        await work.arrived.wait()
+        if not work.gates:
+            assert work.running is not None
+            await asyncio.wait([work.running])
+            self.works.remove(work)
+            if not work.running.cancelled() and (error := work.running.exception()):
+                raise error
