@@ -166,7 +166,9 @@ class Catalog:
             event = await self._outbox.get(task.event_id)
             if event is None or event.write_id != write_id:
                 return False
-        if fields is not None:
+        if fields is None:
+            await self._reader.expect(task.product_id, task.version)
+        else:
             await self._reader.remember(task.product_id, fields)
         await publish(self._queues, task)
         return True

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from shared.cache import Entry, VersionedCache
 
 from functions.products.model import view
+from shared.cache import Entry, VersionedCache
 
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient
@@ -47,7 +47,7 @@ class ProductReader:
         return Rendered(entry.version, entry.value[:_OWNER_BYTES], entry.value[_OWNER_BYTES:])
 
     async def expect(self, product_id: str, version: int) -> None:
-        """Before ``version`` is written: nothing older is served from the cache from now on."""
+        """Before ``version`` is written, and after a deletion: nothing older is served from the cache from now on."""
         await self._cache.fence(product_id, version)
 
     async def remember(self, product_id: str, stored: dict[str, Any]) -> None:

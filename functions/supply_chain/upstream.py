@@ -81,6 +81,7 @@ class SupplyChainApi:
         if status in _CONFLICT:
             return await self._after_conflict(event, answer)
         self._accept(status, answer)
+        _confirm(answer, event.version)
         return Delivered(event.version)
 
     async def _after_conflict(self, event: "StoredEvent", answer: "_Answer") -> Delivered:
@@ -134,6 +135,19 @@ class SupplyChainApi:
             return 0
         wait = (date if date.tzinfo else date.replace(tzinfo=UTC)) - self._clock()
         return min(max(int(wait.total_seconds()), 0), _MAX_RETRY_AFTER)
+
+
+def _confirm(answer: "_Answer", version: int) -> None:
+    """A success is believed if it is empty, or is JSON and does not name an older version: a proxy's page is none."""
+    if not answer.content:
+        return
+    try:
+        content = orjson.loads(answer.content)
+        named = int(content.get("version", version))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UnknownOutcomeError(f"The API's answer is no JSON object: {answer.reason}") from error
+    if named < version:
+        raise TransientError(f"The API has version {named} after it took version {version}.")
 
 
 @dataclass(frozen=True)
