@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -13,7 +13,8 @@ from pydantic import (
     StringConstraints,
     TypeAdapter,
     UrlConstraints,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
 
 from functions.products.names import name_order, tokens
@@ -63,14 +64,17 @@ class ProductContent(BaseModel):
 
     product_name: ProductName
     product_description: str = Field("", max_length=10_000)
-    product_price: Price
+    # Before the price, which is judged by it.
     currency: Currency
+    product_price: Price
     product_images: list[ImageUrl] = Field([], max_length=20)
 
-    @model_validator(mode="after")
-    def _exact(self) -> Self:
-        minor_units(self.product_price, self.currency)
-        return self
+    @field_validator("product_price")
+    @classmethod
+    def _exact(cls, price: str, info: ValidationInfo) -> str:
+        if "currency" in info.data:
+            minor_units(price, info.data["currency"])
+        return price
 
 
 class Product(BaseModel):
