@@ -67,9 +67,13 @@ class TaskQueues:
         Returns:
             Whether it was added; ``False`` when a task of this key was there already.
         """
+        return await self.put_back(queue.name, queue.function, payload.model_dump_json().encode(), key=key)
+
+    async def put_back(self, queue: str, function: str, body: bytes, *, key: str) -> bool:
+        """As :meth:`enqueue`, for the JSON of a task that was there before, which ``function`` will judge."""
         config = self._settings
-        parent = self._client.queue_path(config.google_cloud_project, config.region, queue.name)
-        url = config.function_url(queue.function)
+        parent = self._client.queue_path(config.google_cloud_project, config.region, queue)
+        url = config.function_url(function)
         task: Any = {
             # Hashed, since sequential names slow a queue down.
             "name": f"{parent}/tasks/{hashlib.sha256(key.encode()).hexdigest()}",
@@ -77,7 +81,7 @@ class TaskQueues:
             "http_request": {
                 "url": url,
                 "headers": {"Content-Type": "application/json", "traceparent": trace.traceparent()},
-                "body": payload.model_dump_json().encode(),
+                "body": body,
                 "oidc_token": {"service_account_email": config.tasks_service_account, "audience": url},
             },
         }

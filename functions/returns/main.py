@@ -126,7 +126,7 @@ def _processing_app() -> Response:
     )
     handler = TaskHandler(
         RETURN_SYNC_PROCESSING,
-        lambda batch, _: processor.run(batch),
+        lambda task, _: processor.run(task),
         auth=Authenticator(settings()),
         dead_letters=dead_letters,
         service_account=settings().tasks_service_account,

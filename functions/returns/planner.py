@@ -15,7 +15,13 @@ from google.api_core.exceptions import AlreadyExists
 from pydantic import BaseModel, ConfigDict
 
 from functions.returns.index_settings import IndexSettings
-from functions.returns.queues import RETURN_SYNC, RETURN_SYNC_PROCESSING, BatchTask, SyncRecord
+from functions.returns.queues import (
+    RETURN_SYNC,
+    RETURN_SYNC_PROCESSING,
+    BatchTask,
+    ProcessingTask,
+    SyncRecord,
+)
 from functions.returns.runs import Superseded, SyncRuns
 from functions.returns.walk import WALKS, Position, Walk, Window, cursor, window_query
 from shared.clock import Clock
@@ -152,7 +158,9 @@ class Planner:
             after=cut.after,
             upto=cut.upto,
         )
-        await self.queues.enqueue(RETURN_SYNC_PROCESSING, task, key=f"{record.run_id}/batch/{number}")
+        await self.queues.enqueue(
+            RETURN_SYNC_PROCESSING, ProcessingTask(task), key=f"{record.run_id}/batch/{number}"
+        )
 
 
 def _following(walk: Walk) -> Walk | None:

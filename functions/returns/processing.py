@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from google.api_core.exceptions import NotFound
+from google.cloud.firestore import SERVER_TIMESTAMP
+
 from functions.returns.batches import Batch, Manifest
+from functions.returns.ingestion import COLLECTION
 from functions.returns.projection import Decision, Delete, Reject, Save, decide
-from functions.returns.queues import RETURN_SYNC_PROCESSING, BatchTask
+from functions.returns.queues import RETURN_SYNC_PROCESSING, BatchTask, ProcessingTask, Refresh
 from functions.returns.runs import Superseded, SyncRuns
 from functions.returns.walk import Window
 from shared.clock import Clock
@@ -44,12 +48,20 @@ class Processor:
     clock: Clock
     max_record_bytes: int
 
-    async def run(self, task: BatchTask) -> None:
-        """Push a batch, unless that has been done, and end the run if it was the last.
+    async def run(self, task: ProcessingTask) -> None:
+        """Do what the task asks.
 
         Raises:
             TransientError: the index or the database is not to be had, or another delivery is at work.
         """
+        match task.root:
+            case BatchTask() as batch:
+                await self._run_batch(batch)
+            case Refresh() as refresh:
+                await self._refresh(refresh)
+
+    async def _run_batch(self, task: BatchTask) -> None:
+        """Push a batch, unless that has been done, and end the run if it was the last."""
         batch = Batch(self.db, self.runs, task, self.clock)
         try:
             await self.runs.current(task.record_id, task.run_id)
@@ -58,6 +70,14 @@ class Processor:
             await self.runs.finish(task.record_id, task.run_id)
         except Superseded:
             _log.info("sync.superseded", extra={"run_id": task.run_id, "batch": task.number})
+
+    async def _refresh(self, task: Refresh) -> None:
+        """Make a return count as changed: the next run pushes it, under the guarantees that every change has."""
+        document = self.db.collection(COLLECTION).document(task.return_id)
+        try:
+            await document.update({"updated_at": SERVER_TIMESTAMP})
+        except NotFound:
+            _log.info("return.gone", extra={"return_id": task.return_id})
 
     async def _process(self, task: BatchTask, batch: Batch) -> None:
         decisions, elsewhere = await self._decide(task, batch)
@@ -127,7 +147,7 @@ class Processor:
                 key=f"return:{reject.return_id}@{reject.fingerprint}",
                 queue=RETURN_SYNC_PROCESSING.name,
                 function=RETURN_SYNC_PROCESSING.function,
-                payload={"return_id": reject.return_id, "run_id": task.run_id},
+                payload=Refresh(return_id=reject.return_id, run_id=task.run_id).model_dump(),
                 error=reject.reason,
                 attempts=1,
             )

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from functions.returns.walk import Position, Walk, Window
 from shared.tasks import Queue
@@ -38,7 +38,22 @@ class BatchTask(BaseModel):
     upto: Position
 
 
+class Refresh(BaseModel):
+    """One return that a run has given up, to be looked at again now that somebody has mended what was wrong."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    return_id: str = Field(pattern=r"^[^/]+$")
+    run_id: str
+
+
+class ProcessingTask(RootModel[BatchTask | Refresh]):
+    """What ``returnSyncProcessing`` carries: batches, and what operators replay of their dead letters."""
+
+    model_config = ConfigDict(frozen=True)
+
+
 RETURN_SYNC = Queue("returnSync", "return-updated-task-queue", SyncRecord, max_attempts=10)
 RETURN_SYNC_PROCESSING = Queue(
-    "returnSyncProcessing", "return-update-processing-queue", BatchTask, max_attempts=30
+    "returnSyncProcessing", "return-update-processing-queue", ProcessingTask, max_attempts=30
 )

@@ -8,8 +8,10 @@ import pytest
 from functions.returns import planner
 from functions.returns.ingestion import COLLECTION, Put, Removal
 from functions.returns.model import Return
+from functions.returns.queues import RETURN_SYNC_PROCESSING, ProcessingTask
 from functions.returns.runs import JOB_TYPE, LEASE, RUNS, STATE, NewRun
 from tests.integration.returns.world import FirestoreServer, World
+from tests.integration.steps import Task
 from tests.unit.returns.examples import AT, content
 
 
@@ -304,6 +306,48 @@ async def test_a_time_of_change_that_is_no_time_holds_up_nobody(world: World) ->
     assert [letter["payload"]["return_id"] for letter in await world.dead_letters()] == ["P-1"]
 
 
+async def replay(world: World, letter: dict[str, Any]) -> None:
+    """Deliver a dead letter's task again."""
+    await world.deliver(Task(RETURN_SYNC_PROCESSING.name, ProcessingTask.model_validate(letter["payload"])))
+    await world.run_all()
+
+
+async def test_a_return_given_up_is_pushed_once_it_is_mended_and_replayed(world: World) -> None:
+    await world.ingest(put("R-1"))
+    document = world.db.collection(COLLECTION).document("R-1")
+    await document.update({"refund_amount": "a lot"})
+    await run(world)
+    (letter,) = await world.dead_letters()
+    await world.until_quiet()
+    # No window reaches back so far any more, and who mends it here does not know of updated_at.
+    await document.update({"refund_amount": "1.00"})
+    await world.until_quiet()
+    assert world.index.records == {}
+    await replay(world, letter)
+    world.clock.advance(900)
+    await run(world)
+    assert world.index.records == await world.projection(world.clock.now())
+    assert set(world.index.records) == {"R-1"}
+
+
+async def test_a_return_that_is_replayed_unmended_is_given_up_anew(world: World) -> None:
+    await world.ingest(put("R-1"))
+    await world.db.collection(COLLECTION).document("R-1").update({"refund_amount": "a lot"})
+    await run(world)
+    (letter,) = await world.dead_letters()
+    await replay(world, letter)
+    world.clock.advance(900)
+    await run(world)
+    letters = await world.dead_letters()
+    assert [one["payload"]["return_id"] for one in letters] == ["R-1", "R-1"]
+    assert len({one["key"] for one in letters}) == 2
+
+
+async def test_replaying_a_return_that_is_gone_brings_nothing_back(world: World) -> None:
+    await replay(world, {"payload": {"return_id": "R-1", "run_id": "r1"}})
+    assert await world.documents() == {}
+
+
 async def test_a_resync_never_reaches_into_the_future(world: World) -> None:
     await run(world)
     now = world.clock.now()
@@ -321,7 +365,7 @@ async def test_a_resync_that_dies_leaves_nothing_noted_as_pushed_that_was_not(wo
     now = world.clock.now()
     await world.cron(NewRun(now - timedelta(hours=2), now, is_historic=True))
     await world.run_all()
-    batches = {task.payload.walk: task for task in world.queues.waiting}  # type: ignore[attr-defined]
+    batches = {task.payload.root.walk: task for task in world.queues.waiting}  # type: ignore[attr-defined]
     world.queues.waiting = [batches["next_status_at"]]
     await world.run_all()
     world.clock.advance(LEASE.total_seconds() + 1)
