@@ -1,24 +1,34 @@
-"""Faults in deliveries that can be set while the queues run, chosen so that a run can be repeated."""
+"""Faults in creations and deliveries that can be set while the queues run, chosen so that a run can be repeated."""
 
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Literal
 
+CreationFault = Literal["error", "lost_answer", "hang"]
+
+_CREATION: Mapping[CreationFault, str] = {
+    "error": "create_error_rate",
+    "lost_answer": "create_lost_answer_rate",
+    "hang": "create_hang_rate",
+}
 _SHORTEST_DELAY = 1.0
 _LONGEST_DELAY = 60.0
 
 
 @dataclass(frozen=True)
 class FaultRates:
-    """How likely each fault is for an attempt, 0 to 1.
+    """How likely each fault is for an attempt or for a call of CreateTask, 0 to 1.
 
     Attributes:
-        seed: the faults follow from it, the task's id and the attempt's number, and from nothing else.
+        seed: the faults follow from it, the task's id and the attempt's or call's number, and from nothing else.
         duplicate_rate: the attempt is delivered twice at once; the first delivery's outcome counts.
         delay_rate: the attempt is put back by 1 to 60 s, once; that is no attempt of its own.
         error_rate: the attempt counts as answered with 500, though it never reached the handler.
         kill_rate: the handler runs, but its answer is lost.
+        create_error_rate: CreateTask answers UNAVAILABLE without effect.
+        create_lost_answer_rate: CreateTask answers UNAVAILABLE though it made the task.
+        create_hang_rate: CreateTask has no effect and never answers.
     """
 
     seed: int = 0
@@ -26,6 +36,9 @@ class FaultRates:
     delay_rate: float = 0.0
     error_rate: float = 0.0
     kill_rate: float = 0.0
+    create_error_rate: float = 0.0
+    create_lost_answer_rate: float = 0.0
+    create_hang_rate: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +60,7 @@ class FaultPlan:
 
     def choose(self, queue_id: str, task_id: str, attempt: int) -> Faults:
         """The faults of a task's attempt (the first attempt is 1)."""
-        rates = self.queues.get(queue_id, self.rates)
+        rates = self._of(queue_id)
         dice = random.Random(f"{rates.seed}:{task_id}:{attempt}")
         # Every die is thrown every time, so that changing one rate leaves the other choices as they were.
         duplicate, delay, error, kill = (dice.random() for _ in range(4))
@@ -58,6 +71,18 @@ class FaultPlan:
             error=error < rates.error_rate,
             kill=kill < rates.kill_rate,
         )
+
+    def choose_creation(self, queue_id: str, task_id: str, call: int) -> CreationFault | None:
+        """The fault of a call of CreateTask, the first one that is thrown (the first call for a task is 1)."""
+        rates = self._of(queue_id)
+        dice = random.Random(f"{rates.seed}:create:{task_id}:{call}")
+        thrown = {fault: dice.random() for fault in _CREATION}
+        return next(
+            (fault for fault, rate in _CREATION.items() if thrown[fault] < getattr(rates, rate)), None
+        )
+
+    def _of(self, queue_id: str) -> FaultRates:
+        return self.queues.get(queue_id, self.rates)
 
 
 def parse_fault_plan(settings: Mapping[str, Any]) -> FaultPlan:

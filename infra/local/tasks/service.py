@@ -22,6 +22,7 @@ from infra.local.tasks.fleet import Fleet
 from infra.local.tasks.names import queue_name
 from infra.local.tasks.queues import QueueConfig, queue_from
 from infra.local.tasks.store import TaskStore
+from infra.local.tasks.unreliable import UnreliableCreation
 
 
 class TasksService:
@@ -59,6 +60,7 @@ class TasksService:
         parts = (QueuesApi, TasksApi)
         methods = [part(self._store, self._fleet, self._clock).methods() for part in parts]
         served = {name: answering(method) for group in methods for name, method in group.items()}
+        served["CreateTask"] = UnreliableCreation(served["CreateTask"], lambda: self._faults).serve
         return service_handler(CloudTasksGrpcTransport, served)
 
     async def start(self) -> None:

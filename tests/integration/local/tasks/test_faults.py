@@ -1,6 +1,7 @@
-"""Faults in deliveries, set while the service runs."""
+"""Faults in creations and deliveries, set while the service runs."""
 
 import pytest
+from google.api_core.exceptions import AlreadyExists, DeadlineExceeded, ServiceUnavailable
 
 from infra.local.clock import Clock
 from tests.integration.local.tasks.conftest import LOCATION, QUEUE, Cloud, StartCloud
@@ -64,6 +65,57 @@ async def test_a_kill_runs_the_handler_and_loses_its_answer(cloud: Cloud, handle
     await cloud.settle()
     assert [r.headers["X-CloudTasks-TaskRetryCount"] for r in handler.received] == ["0", "1"]
     assert "X-CloudTasks-TaskPreviousResponse" not in handler.received[1].headers
+
+
+async def test_a_creation_that_fails_has_made_nothing(cloud: Cloud, handler: Handler) -> None:
+    await cloud.queue()
+    cloud.service.set_faults({"create_error_rate": 1})
+    with pytest.raises(ServiceUnavailable):
+        await cloud.task(handler.url, "t")
+    cloud.service.set_faults({})
+    await cloud.task(handler.url, "t")
+    assert await cloud.service.idle(5)
+    assert [r.task for r in handler.received] == ["t"]
+
+
+async def test_a_creation_whose_answer_is_lost_has_made_its_task(cloud: Cloud, handler: Handler) -> None:
+    await cloud.queue()
+    cloud.service.set_faults({"create_lost_answer_rate": 1})
+    with pytest.raises(ServiceUnavailable):
+        await cloud.task(handler.url, "t")
+    cloud.service.set_faults({})
+    with pytest.raises(AlreadyExists):
+        await cloud.task(handler.url, "t")
+    assert await cloud.service.idle(5)
+    assert [r.task for r in handler.received] == ["t"]
+
+
+async def test_a_creation_that_hangs_makes_nothing_and_holds_up_nobody(
+    cloud: Cloud, handler: Handler
+) -> None:
+    await cloud.queue()
+    cloud.service.set_faults({"create_hang_rate": 1})
+    with pytest.raises(DeadlineExceeded):
+        await cloud.client.create_task(
+            parent=QUEUE, task={"http_request": {"url": handler.url}}, timeout=0.05
+        )
+    cloud.service.set_faults({})
+    await cloud.task(handler.url, "t")
+    assert await cloud.service.idle(5)
+    assert [r.task for r in handler.received] == ["t"]
+
+
+async def test_a_creation_that_failed_may_succeed_the_next_time(cloud: Cloud, handler: Handler) -> None:
+    await cloud.queue()
+    cloud.service.set_faults({"create_error_rate": 0.5, "seed": 1})
+    calls = 1
+    while True:
+        try:
+            await cloud.task(handler.url, "t")
+            break
+        except ServiceUnavailable:
+            calls += 1
+    assert 1 < calls < 10
 
 
 async def test_a_queue_can_have_faults_of_its_own(cloud: Cloud, handler: Handler) -> None:

@@ -6,6 +6,11 @@ from infra.local.tasks.faults import parse_fault_plan
 rates = st.floats(0, 1)
 attempts = st.integers(1, 1000)
 ALL = {"duplicate_rate": 1, "delay_rate": 1, "error_rate": 1, "kill_rate": 1}
+CREATION = {
+    "error": "create_error_rate",
+    "lost_answer": "create_lost_answer_rate",
+    "hang": "create_hang_rate",
+}
 
 
 @given(st.integers(), rates, st.text(), attempts)
@@ -32,6 +37,22 @@ def test_one_rate_does_not_change_the_others_choices(
     alone = parse_fault_plan({"seed": seed, "error_rate": errors}).choose("q", task, attempt)
     both = parse_fault_plan({"seed": seed, "error_rate": errors, "kill_rate": kills})
     assert both.choose("q", task, attempt).error == alone.error
+
+
+@given(st.integers(), st.text(), attempts)
+def test_a_creation_fails_never_or_always_at_rates_of_zero_and_one(seed: int, task: str, call: int) -> None:
+    assert parse_fault_plan({"seed": seed, **ALL}).choose_creation("q", task, call) is None
+    for fault, rate in CREATION.items():
+        assert parse_fault_plan({"seed": seed, rate: 1}).choose_creation("q", task, call) == fault
+
+
+@given(st.integers(), rates, st.text(), attempts)
+def test_whether_a_creation_fails_depends_on_nothing_else(
+    seed: int, rate: float, task: str, call: int
+) -> None:
+    settings = {"seed": seed, **dict.fromkeys(CREATION.values(), rate)}
+    first, second = (parse_fault_plan(settings).choose_creation("q", task, call) for _ in range(2))
+    assert first == second
 
 
 def test_a_rate_is_about_that_often() -> None:
