@@ -15,7 +15,7 @@ def etag(version: int) -> str:
 
 def not_modified(request: Request, version: int) -> bool:
     """Whether the caller has this version already, by its ``If-None-Match``."""
-    given = request.headers.get("if-none-match")
+    given = _listed(request, "if-none-match")
     return given is not None and parse_etags(given).contains_weak(str(version))
 
 
@@ -28,7 +28,7 @@ def if_match(request: Request, *, required: bool) -> Callable[[int], None]:
     Raises:
         Problem: 428 without the header, where it is required; and by the check, 412 when another version is meant.
     """
-    given = request.headers.get("if-match")
+    given = _listed(request, "if-match")
     if given is None:
         if required:
             raise Problem(
@@ -44,3 +44,9 @@ def if_match(request: Request, *, required: bool) -> Callable[[int], None]:
             raise Problem(412, "version-moved", detail, headers={"ETag": etag(version)})
 
     return check
+
+
+def _listed(request: Request, name: str) -> str | None:
+    """A header that is a list, which may come in several lines (RFC 9110, section 5.3)."""
+    lines = request.headers.getlist(name)
+    return ", ".join(lines) if lines else None
