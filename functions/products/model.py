@@ -24,7 +24,10 @@ from shared.money import decimal_string, exponent, minor_units
 # ISO 4217 knows up to 4 decimals: in units of 10^-4, prices in all currencies compare as numbers.
 ORDER_EXPONENT = 4
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Without what a parser of URLs would repair in silence: spaces, control characters, backslashes, missing slashes.
+_PLAIN_URL = re.compile(r"https://[^/\\\s\x00-\x1f\x7f][^\\\s\x00-\x1f\x7f]*", re.IGNORECASE)
+_MAX_URL = 2048
 
 
 def _one_line(text: str) -> str:
@@ -33,17 +36,20 @@ def _one_line(text: str) -> str:
     return text
 
 
-_https = TypeAdapter(
-    Annotated[HttpUrl, UrlConstraints(allowed_schemes=["https"], host_required=True, max_length=2048)]
-)
+_https = TypeAdapter(Annotated[HttpUrl, UrlConstraints(allowed_schemes=["https"], host_required=True)])
 
 
 def _https_url(text: str) -> str:
     """``text`` as a normal URL. It goes to others, so it must not carry a password."""
     url = _https.validate_python(text)
+    if not _PLAIN_URL.fullmatch(text):
+        raise ValueError("must be a whole URL, without spaces, control characters and backslashes")
     if url.username or url.password:
         raise ValueError("must not hold a user name or password")
-    return str(url)
+    normal = str(url)
+    if len(normal) > _MAX_URL:
+        raise ValueError(f"must have at most {_MAX_URL} characters when it is percent-encoded")
+    return normal
 
 
 ProductName = Annotated[
@@ -52,7 +58,7 @@ ProductName = Annotated[
 Price = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,4})?$"), Field(examples=["89.90"])]
 ImageUrl = Annotated[
     str,
-    Field(max_length=2048, json_schema_extra={"format": "uri", "pattern": "^https://"}),
+    Field(max_length=_MAX_URL, json_schema_extra={"format": "uri", "pattern": "^https://"}),
     AfterValidator(_https_url),
 ]
 
@@ -72,8 +78,9 @@ class ProductContent(BaseModel):
     @field_validator("product_price")
     @classmethod
     def _exact(cls, price: str, info: ValidationInfo) -> str:
-        if "currency" in info.data:
-            minor_units(price, info.data["currency"])
+        currency = info.data.get("currency")
+        if currency and len(price.partition(".")[2]) > exponent(currency):
+            raise ValueError(f"{price} has more than the {exponent(currency)} decimals of {currency}")
         return price
 
 
