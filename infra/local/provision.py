@@ -1,14 +1,17 @@
 """Create in the stand-ins what ``terraform apply`` creates on Google Cloud, from the same topology."""
 
+from itertools import dropwhile
+
 from infra.local.environment import PROJECT, REGION, SCHEDULER_SERVICE_ACCOUNT
 from infra.local.firestore.indexes import CompositeIndex, Exemption, Mode
 from infra.local.scheduler.jobs import JobConfig
 from infra.local.scheduler.service import SchedulerService
 from infra.local.tasks.queues import QueueConfig
 from infra.local.tasks.service import TasksService
-from infra.topology import Queue, Schedule, Topology, seconds
+from infra.topology import Index, Queue, Schedule, Topology, seconds
 
 _MODES: dict[str, Mode] = {"ASC": "ASCENDING", "DESC": "DESCENDING", "CONTAINS": "CONTAINS"}
+_TURNED = {"ASC": "DESC", "DESC": "ASC"}
 
 
 def provision(topology: Topology, tasks: TasksService, scheduler: SchedulerService, base_url: str) -> None:
@@ -20,11 +23,29 @@ def provision(topology: Topology, tasks: TasksService, scheduler: SchedulerServi
 
 
 def composite_indexes(topology: Topology) -> list[CompositeIndex]:
-    """Firestore's composite indexes."""
-    return [
-        CompositeIndex(index.collection, [_field(field) for field in index.fields])
-        for index in topology.firestore.indexes
-    ]
+    """Firestore's composite indexes, without those that are others the other way round.
+
+    Google walks an index in one direction only; ours are walked both ways, and each costs time to write. The fields
+    that two such indexes begin with alike are taken for those that queries hold to one value.
+    """
+    kept: list[Index] = []
+    for index in topology.firestore.indexes:
+        if not any(_mirrors(index, other) for other in kept):
+            kept.append(index)
+    return [CompositeIndex(index.collection, [_field(field) for field in index.fields]) for index in kept]
+
+
+def _mirrors(index: Index, other: Index) -> bool:
+    """Whether two indexes differ in the direction of all their last fields, and in nothing else."""
+    if index.collection != other.collection or len(index.fields) != len(other.fields):
+        return False
+    pairs = dropwhile(lambda pair: pair[0] == pair[1], zip(index.fields, other.fields, strict=True))
+    return all(field == _turned(counterpart) for field, counterpart in pairs)
+
+
+def _turned(field: str) -> str:
+    path, mode = field.split()
+    return f"{path} {_TURNED.get(mode, mode)}"
 
 
 def exemptions(topology: Topology) -> list[Exemption]:

@@ -9,6 +9,7 @@ with, and long values that start alike are equal. (Filters refuse such operands,
 """
 
 import math
+import re
 import struct
 from collections.abc import Callable, Iterable
 
@@ -28,6 +29,7 @@ NULL, BOOLEAN, NAN, NUMBER, TIMESTAMP, STRING, BYTES = (
 )
 REFERENCE, GEO_POINT, ARRAY, VECTOR, MAP = b"\x40", b"\x48", b"\x50", b"\x58", b"\x60"
 AFTER_NULL = b"\x11"
+_TRUE = b"\x19"
 TOP = b"\xff\xff"
 """Above every encoded value and every encoded path, inverted ones included."""
 
@@ -155,7 +157,7 @@ def _map(value: Value) -> bytes:
 
 _ENCODERS: dict[str | None, Callable[[Value], bytes]] = {
     "null_value": lambda value: NULL,
-    "boolean_value": lambda value: b"\x19" if value.boolean_value else BOOLEAN,
+    "boolean_value": lambda value: _TRUE if value.boolean_value else BOOLEAN,
     "integer_value": _integer,
     "double_value": _floating,
     "timestamp_value": _time,
@@ -166,6 +168,34 @@ _ENCODERS: dict[str | None, Callable[[Value], bytes]] = {
     "array_value": lambda value: ARRAY + _sequence(value.array_value.values),
     "map_value": _map,
 }
+
+
+def value_pattern(*, descending: bool) -> bytes:
+    """A regular expression for one encoded value of a simple type, so that it can be found in a key.
+
+    Arrays, maps, references and bytes do not match: where they end takes more than that to tell.
+    """
+
+    def written(raw: bytes) -> bytes:
+        return re.escape(invert(raw) if descending else raw)
+
+    single = [NULL, BOOLEAN, _TRUE, NAN]
+    fixed = [(NUMBER, _number.size), (TIMESTAMP, _timestamp.size), (GEO_POINT, 1 + 2 * _unsigned.size)]
+    zero, top = written(b"\x00"), written(_CUT)
+    text = written(STRING) + b"(?:[^%b%b]|%b%b)*(?:%b|%b)" % (
+        zero,
+        top,
+        zero,
+        top,
+        written(_END_OF_TEXT),
+        top,
+    )
+    alternatives = [
+        *map(written, single),
+        *(written(tag) + b".{%d}" % (size - 1) for tag, size in fixed),
+        text,
+    ]
+    return b"(?s:%b)" % b"|".join(alternatives)
 
 
 class _Exhausted(Exception):

@@ -6,7 +6,7 @@ turns out longer than hoped is given up for gathering, which goes on after what 
 
 from collections.abc import Iterator
 from heapq import merge
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from math import ceil
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from infra.local.firestore.messages import Document
 from infra.local.firestore.paths import parse_resource
 from infra.local.firestore.planner import Scan, Scope, scans
 from infra.local.firestore.queries import Query
-from infra.local.firestore.storage import Reader, Store, tail
+from infra.local.firestore.storage import Entry, Reader, Store, tail
 from infra.local.firestore.transactions import Fingerprint
 from infra.local.firestore.writes import microseconds
 
@@ -104,7 +104,7 @@ class Execution:
             if matches:
                 delivered += 1
                 yield document
-            elif read % _PAUSE_EVERY == 0:
+            elif document is None or read % _PAUSE_EVERY == 0:
                 yield None
             if read >= budget and self._query.filter is not None and self._wanted is not None:
                 if self._should_gather(read, delivered):
@@ -119,14 +119,17 @@ class Execution:
         expected = self._candidates.estimate(self._query.filter, ceil(ahead))
         return expected is not None and expected < ahead
 
-    def _walk(self, walk: Scan) -> Iterator[tuple[Document, bool]]:
-        """Every document that a walk reads, in order, and whether it matches."""
+    def _walk(self, walk: Scan) -> Iterator[tuple[Document | None, bool]]:
+        """Every document that a walk reads, in order, and whether it matches; None for many that it need not read."""
         if walk.covers:
             for entry in self._entries(walk):
+                if entry is None:
+                    yield None, False
+                    continue
                 document = Document.FromString(entry.data)
                 yield document, self._accepts(walk, document, entry.at_edge)
             return
-        for _, run in groupby(self._entries(walk), key=lambda entry: entry.run):
+        for _, run in groupby(filter(None, self._entries(walk)), key=lambda entry: entry.run):
             views = [View(Document.FromString(entry.data)) for entry in run]
             keyed = [(self._key_of_match(view) or b"", view) for view in views]
             keyed.sort(key=lambda pair: pair[0])
@@ -156,21 +159,39 @@ class Execution:
             return key if query.in_scope(parse_resource(view.document.name).segments) else None
         return key
 
-    def _entries(self, walk: Scan) -> Iterator[_Entry]:
+    def _entries(self, walk: Scan) -> Iterator[_Entry | None]:
+        """A walk's entries in order, but for those that their keys refute; now and then None in their place."""
         streams = [self._scope_entries(walk, scope) for scope in self._candidates.scopes(walk.components)]
         if len(streams) == 1:
             return streams[0]
-        return merge(*streams, key=lambda entry: entry.order, reverse=walk.reverse)
+        entries = (filter(None, stream) for stream in streams)
+        return merge(*entries, key=lambda entry: entry.order, reverse=walk.reverse)
 
-    def _scope_entries(self, walk: Scan, scope: Scope) -> Iterator[_Entry]:
+    def _scope_entries(self, walk: Scan, scope: Scope) -> Iterator[_Entry | None]:
         start = len(scope.base)
         prefix = tail(walk.components, scope.path_prefix)
         edges = walk.edges(scope) if self._narrows(walk) else (b"",)
-        for low, high in walk.ranges(scope):
-            for key, cut, document, data in self._reader.scan(low, high, "DESC" if walk.reverse else "ASC"):
-                values = key[start:cut]
-                order = values + prefix + key[cut:]
-                yield _Entry(order, order if walk.covers else values, document, data, key.startswith(edges))
+        for entry in chain.from_iterable(self._stored(walk, scope, *each) for each in walk.ranges(scope)):
+            if entry is None:
+                yield None
+                continue
+            key, cut, document, data = entry
+            values = key[start:cut]
+            order = values + prefix + key[cut:]
+            yield _Entry(order, order if walk.covers else values, document, data, key.startswith(edges))
+
+    def _stored(self, walk: Scan, scope: Scope, low: bytes, high: bytes) -> Iterator[Entry | None]:
+        """The entries of one range of keys; see :meth:`_entries`."""
+        direction = "DESC" if walk.reverse else "ASC"
+        if not walk.refutations:
+            yield from self._reader.scan(low, high, direction)
+            return
+        start = len(scope.base) + len(walk.pinned)
+        for number, (key, cut, document) in enumerate(self._reader.keys(low, high, direction), 1):
+            if not any(each.refutes(key, start) for each in walk.refutations):
+                yield Entry(key, cut, document, self._reader.by_id(document).data)
+            elif number % _PAUSE_EVERY == 0:
+                yield None
 
     def _narrows(self, walk: Scan) -> bool:
         """Whether a walk's ranges take each of the query's cursors into account."""

@@ -7,7 +7,7 @@ documents by name. https://firebase.google.com/docs/firestore/query-data/index-o
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 from typing import Literal, NamedTuple
 
 from infra.local.firestore.encode import encode_value, invert, is_vector
@@ -104,8 +104,11 @@ class IndexSet:
             if count >= MAX_ENTRIES:
                 raise invalid("too many index entries for entity")
             yield position
-        for components in self.composites(group):
-            for values in product(*(_composite_values(component, fields) for component in components)):
+        composites = self.composites(group)
+        # An array is in several of them as a rule, and long to encode.
+        encoded = {each: _composite_values(each, fields) for each in {*chain.from_iterable(composites)}}
+        for components in composites:
+            for values in product(*map(encoded.__getitem__, components)):
                 yield components, b"".join(values)
 
     def expiry(self, group: str, fields: Fields) -> bytes | None:

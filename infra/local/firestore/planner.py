@@ -5,11 +5,12 @@ takes the ranges of the next one, and narrows them by the cursors. What a scan d
 conditions, exact cursors, the order beyond the index's fields) the executor checks on each document.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from infra.local.firestore.encode import TOP, invert, successor
+from infra.local.firestore.encode import TOP, invert, successor, value_pattern
 from infra.local.firestore.errors import failed_precondition
 from infra.local.firestore.filters import (
     EVERYTHING,
@@ -50,6 +51,24 @@ class Scope:
 
 
 @dataclass(frozen=True)
+class Refutation:
+    """A condition on a later field of an index, which shows in the keys of those that do not satisfy it.
+
+    Args:
+        pattern: finds the field's value in a key, behind the pinned ones.
+        intervals: what it may be, as the index holds it.
+    """
+
+    pattern: re.Pattern[bytes]
+    intervals: Intervals
+
+    def refutes(self, key: bytes, start: int) -> bool:
+        """Whether the document behind a key fails the condition; where the key cannot tell, it does not."""
+        found = self.pattern.match(key, start)
+        return found is not None and not any(low <= found[1] < high for low, high in self.intervals)
+
+
+@dataclass(frozen=True)
 class Scan:
     """A walk over one index.
 
@@ -61,6 +80,7 @@ class Scan:
         reverse: walk from the highest key down.
         covers: the keys' order is the query's order.
         residual: the conditions that the ranges do not guarantee.
+        refutations: those of them that spare reading some documents.
     """
 
     components: Components
@@ -73,6 +93,7 @@ class Scan:
     reverse: bool
     covers: bool
     residual: tuple[Filter, ...]
+    refutations: tuple[Refutation, ...] = ()
 
     def ranges(self, scope: Scope) -> list[Interval]:
         """Ranges of keys, in the order of the walk."""
@@ -150,6 +171,10 @@ class Conditions:
             elif isinstance(node, Contains) and len(node.intervals) == 1:
                 self.contains[node.path] = node.intervals[0][0]
 
+    def values(self, pinned: Components) -> dict[FieldPath, bytes]:
+        """The values of fields that are pinned whole."""
+        return {each.path: self.ranges[each.path][0][0] for each in pinned if each.mode != "CONTAINS"}
+
     def pin(self, component: Component) -> bytes | None:
         """The one value that a component can have, as the index holds it."""
         if component.mode == "CONTAINS":
@@ -175,28 +200,42 @@ def _candidates(query: Query, conditions: Conditions, indexes: IndexSet) -> Iter
 def _scan(query: Query, conditions: Conditions, components: Components) -> Scan | None:
     pins = list(takewhile(lambda pin: pin is not None, map(conditions.pin, components)))
     rest = components[len(pins) :]
-    constant = {component.path for component in components[: len(pins)] if component.mode != "CONTAINS"}
+    constant = conditions.values(components[: len(pins)])
     orders = [order for order in query.orders if order.path not in constant]
     matched = _match(rest, orders, _names_descend(components))
     if matched is None:
         return None
     reverse, covers = matched
     following = rest[0] if rest else _BY_NAME
-    usable = len(rest) + covers if len(orders) == len(query.orders) else 0
+    usable = len(rest) + covers
     return Scan(
         components=components,
         pinned=b"".join(pin for pin in pins if pin is not None),
         pins=len(pins),
         following=following,
         intervals=conditions.ranges.get(following.path, EVERYTHING),
-        start=_raw(query.start, query.orders[:usable]),
-        end=_raw(query.end, query.orders[:usable]),
+        start=_raw(query.start, query.orders, constant)[:usable],
+        end=_raw(query.end, query.orders, constant)[:usable],
         reverse=reverse,
         covers=covers,
         residual=tuple(
             node for node in conditions.all if not _guarantees(node, components[: len(pins)], following)
         ),
+        refutations=tuple(_refutations(rest, conditions)),
     )
+
+
+def _refutations(rest: Components, conditions: Conditions) -> Iterator[Refutation]:
+    """The conditions on all but the first of the components that a walk does not pin."""
+    before = b""
+    for number, component in enumerate(rest):
+        descending = component.mode == "DESCENDING"
+        value = value_pattern(descending=descending)
+        if number and component.path in conditions.ranges:
+            intervals = conditions.ranges[component.path]
+            directed = tuple(_interval(low, high, descending=descending) for low, high in intervals)
+            yield Refutation(re.compile(b"%b(%b)" % (before, value)), directed)
+        before += value
 
 
 def _guarantees(node: Filter, pinned: Components, following: Component) -> bool:
@@ -226,11 +265,16 @@ def _match(rest: Components, orders: list[Order], names_descend: bool) -> tuple[
     return reverse, names_backwards == reverse
 
 
-def _raw(bound: Bound | None, orders: Sequence[Order]) -> tuple[bytes, ...]:
-    """A cursor's values as ascending encodings."""
-    return (
-        tuple(order.key(each) for order, each in zip(orders, bound.components, strict=False)) if bound else ()
-    )
+def _raw(
+    bound: Bound | None, orders: Sequence[Order], constant: Mapping[FieldPath, bytes]
+) -> tuple[bytes, ...]:
+    """A cursor's values as ascending encodings, without those that are constant; nothing where those differ."""
+    if bound is None:
+        return ()
+    pairs = [(order.path, order.key(each)) for order, each in zip(orders, bound.components, strict=False)]
+    if any(constant.get(path, raw) != raw for path, raw in pairs):
+        return ()
+    return tuple(raw for path, raw in pairs if path not in constant)
 
 
 def _names_descend(components: Components) -> bool:

@@ -32,6 +32,7 @@ _SCAN = (
     "SELECT key, cut, document, data FROM entries JOIN documents ON documents.id = entries.document "
     "WHERE key >= ? AND key < ? ORDER BY key "
 )
+_SCAN_KEYS = "SELECT key, cut, document FROM entries WHERE key >= ? AND key < ? ORDER BY key "
 _REBUILD_CHUNK = 1_000
 
 
@@ -88,6 +89,10 @@ class Reader:
     def scan(self, low: bytes, high: bytes, direction: str) -> Iterator[Entry]:
         """Entries with ``low <= key < high``; ``direction`` is ``ASC`` or ``DESC``."""
         return map(Entry._make, self._connection.execute(_SCAN + direction, (low, high)))
+
+    def keys(self, low: bytes, high: bytes, direction: str) -> Iterator[tuple[bytes, int, int]]:
+        """What :meth:`scan` gives, without the data."""
+        return self._connection.execute(_SCAN_KEYS + direction, (low, high))
 
     def ids(self, low: bytes, high: bytes) -> set[int]:
         rows = self._connection.execute(

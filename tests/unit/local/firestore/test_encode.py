@@ -1,9 +1,12 @@
 """The laws of the value encoding: byte order is Firestore's order."""
 
 import math
+import re
+from datetime import UTC
 from typing import Any
 
 from google.cloud.firestore_v1 import _helpers
+from google.cloud.firestore_v1._helpers import GeoPoint
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +17,7 @@ from infra.local.firestore.encode import (
     encode_whole,
     invert,
     successor,
+    value_pattern,
 )
 from infra.local.firestore.messages import Value
 
@@ -23,6 +27,17 @@ SCALARS = st.one_of(st.none(), st.booleans(), INTEGERS, st.floats(), st.text(), 
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner, max_size=3)),
+)
+
+SIMPLE = st.one_of(
+    st.none(),
+    st.booleans(),
+    INTEGERS,
+    st.floats(),
+    st.datetimes(timezones=st.just(UTC)),
+    st.builds(GeoPoint, st.floats(-90, 90), st.floats(-180, 180)),
+    st.text(),
+    st.text(min_size=1).map(lambda text: text * 800),  # cut
 )
 
 
@@ -121,3 +136,20 @@ def test_long_strings_are_told_apart_by_their_first_bytes_only(length: int, left
 def test_a_cut_value_lies_behind_what_is_left_of_it(texts: list[str]) -> None:
     whole, cut = encode_whole(value(texts)), encoded(texts)
     assert cut == whole or (cut.endswith(b"\xff") and whole.startswith(cut[:-1]))
+
+
+@given(SIMPLE, st.binary(), st.booleans())
+def test_a_simple_value_can_be_found_at_the_start_of_a_key(
+    python: Any, rest: bytes, descending: bool
+) -> None:
+    own = invert(encoded(python)) if descending else encoded(python)
+    found = re.match(value_pattern(descending=descending), own + rest)
+    assert found
+    assert found[0] == own
+
+
+@given(VALUES, st.binary(), st.booleans())
+def test_of_any_other_value_no_part_is_taken_for_it(python: Any, rest: bytes, descending: bool) -> None:
+    own = invert(encoded(python)) if descending else encoded(python)
+    found = re.match(value_pattern(descending=descending), own + rest)
+    assert found is None or found[0] == own
