@@ -18,8 +18,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import Match, Route, Router
+from starlette.types import Message, Receive, Scope, Send
 
 from shared import trace
 from shared.errors import TransientError
@@ -95,10 +95,11 @@ def _problem_of(error: Exception) -> Problem:
 
 
 class _Edge:
-    """ASGI middleware: trace in, one log line out, and no exception beyond."""
+    """The routes as an ASGI application: trace in, one log line out, and no exception beyond."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._routes = routes
+        self._app = Router(routes, redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
@@ -117,8 +118,17 @@ class _Edge:
             _log.info("request.abandoned")
             return
         except Exception as error:
-            await _problem_of(error).response()(scope, receive, noting)
+            problem = _problem_of(error)
+            if problem.status == 405:
+                problem.headers["Allow"] = self._allowed(scope)
+            await problem.response()(scope, receive, noting)
         _log_request(request, status, time.perf_counter() - started)
+
+    def _allowed(self, scope: Scope) -> str:
+        """The methods of a path, all of them: the router knows each method as a route of its own."""
+        path = next(route.path for route in self._routes if route.matches(scope)[0] is not Match.NONE)
+        methods = {method for route in self._routes if route.path == path for method in route.methods or ()}
+        return ", ".join(sorted(methods))
 
 
 def _log_request(request: Request, status: int, took: float) -> None:
@@ -139,4 +149,4 @@ def http_app(routes: Sequence[Route]) -> Response:
     An entry point answers every request by returning this: all that Functions Framework asks of a response is that
     it is an ASGI application.
     """
-    return cast("Response", _Edge(Router(routes, redirect_slashes=False)))
+    return cast("Response", _Edge(routes))

@@ -1,6 +1,6 @@
 """Errors of the HTTP APIs as RFC 9457 problem details."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -83,3 +83,9 @@ def validation_problem(error: ValidationError) -> Problem:
     errors = [{"field": field_path(e["loc"]), "detail": e["msg"]} for e in found[:_MAX_ERRORS]]
     more = f", the first {_MAX_ERRORS} are listed" if len(found) > _MAX_ERRORS else ""
     return Problem(422, "validation-failed", f"{len(found)} field(s) are not valid{more}.", errors=errors)
+
+
+def invalid_fields(details: Mapping[str, str]) -> Problem:
+    """The same for what a model cannot check: what is wrong with each of some fields."""
+    errors = [{"field": name, "detail": detail} for name, detail in sorted(details.items())]
+    return Problem(422, "validation-failed", f"{len(errors)} field(s) are not valid.", errors=errors)

@@ -12,10 +12,12 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    WithJsonSchema,
     model_validator,
 )
 
-from shared.money import exponent, minor_units
+from shared.currencies import Currency
+from shared.money import minor_units
 
 Status = Literal[
     "requested",
@@ -48,19 +50,28 @@ def _in_utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-def _known_currency(code: str) -> str:
-    exponent(code)
-    return code
+def _whole(value: Any) -> Any:
+    # JSON knows one kind of numbers: there, 2.0 is an integer as good as 2.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 # An id is a Firestore document id and an Algolia objectID: no slash, and never the reserved "__x__".
 ReturnId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
 Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Amount = Annotated[str, StringConstraints(pattern=r"^\d{1,12}(\.\d{1,4})?$")]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$"), AfterValidator(_known_currency)]
+Amount = Annotated[
+    str,
+    StringConstraints(pattern=r"^\d{1,12}(\.\d{1,4})?$"),
+    Field(description="Decimal, with at most the currency's decimals."),
+]
+# What JSON Schema can say of _YEARS.
+TIMESTAMP_SCHEMA = {"type": "string", "format": "date-time", "pattern": r"^(19[7-9]\d|2[01]\d\d)-"}
 Timestamp = Annotated[
-    AwareDatetime, Field(strict=False), BeforeValidator(_written_as_rfc3339), AfterValidator(_in_utc)
+    AwareDatetime,
+    Field(strict=False),
+    BeforeValidator(_written_as_rfc3339),
+    AfterValidator(_in_utc),
+    WithJsonSchema(TIMESTAMP_SCHEMA, mode="validation"),
 ]
 
 
@@ -73,7 +84,7 @@ class Item(_Part):
 
     sku: Label
     name: Label
-    quantity: int = Field(ge=1, le=1_000_000)
+    quantity: Annotated[int, BeforeValidator(_whole)] = Field(ge=1, le=1_000_000)
     unit_price: Amount
 
 
@@ -85,14 +96,14 @@ class Customer(_Part):
     country: str = Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2.")
 
 
-class Return(_Part):
-    """The warehouse's view of one return.
+class ReturnContent(_Part):
+    """What the warehouse says of a return.
 
     ``external_updated_at`` is the warehouse's own time of the change: it orders what arrives out of order.
-    ``next_status`` takes effect at ``next_status_at`` by the passing of time alone, with no further message.
+    ``next_status`` takes effect at ``next_status_at`` by the passing of time alone, with no further message; they go
+    together.
     """
 
-    return_id: ReturnId
     account: Account
     order_id: Label
     status: Status
@@ -116,3 +127,11 @@ class Return(_Part):
         for amount in (self.refund_amount, *(item.unit_price for item in self.items)):
             minor_units(amount, self.currency)
         return self
+
+
+class _Named(_Part):
+    return_id: ReturnId
+
+
+class Return(ReturnContent, _Named):
+    """The warehouse's view of one return."""

@@ -4,19 +4,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    SkipValidation,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from functions.returns.answers import BatchAnswer, Removed, ResyncAnswer, Saved, StoredReturn
 from functions.returns.ingestion import COLLECTION, Ingestion, Outcome, Put, Removal
-from functions.returns.model import Return, ReturnId, Timestamp
+from functions.returns.model import Return, ReturnContent, ReturnId, Timestamp
 from functions.returns.queues import RETURN_SYNC
 from functions.returns.runs import NewRun, SyncRuns
 from shared.auth import Authenticator, Principal
 from shared.clock import Clock
 from shared.http import json_response, read_json
-from shared.problems import Problem, validation_problem
+from shared.openapi import Answer, Operation
+from shared.problems import Problem, invalid_fields, validation_problem
 from shared.tasks import TaskQueues
 
 if TYPE_CHECKING:
@@ -31,7 +42,6 @@ _MAX_RESYNC_BYTES = 4 * 1024
 _AS_OF = "external_updated_at"
 
 _return_ids = TypeAdapter[str](ReturnId)
-_timestamps = TypeAdapter[datetime](Timestamp)
 
 
 class AnyJson(RootModel[Any]):
@@ -39,15 +49,27 @@ class AnyJson(RootModel[Any]):
 
 
 class ReturnBatch(BaseModel):
-    """The body of ``POST /returns/batch``; its items are judged one by one."""
+    """Returns, as anything that JSON can hold: each is judged by itself."""
 
     model_config = ConfigDict(extra="forbid")
 
-    returns: list[Any] = Field(max_length=MAX_BATCH)
+    returns: list[SkipValidation[Return]] = Field(max_length=MAX_BATCH)
+
+
+class RemovalQuery(BaseModel):
+    """From when a removal counts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    external_updated_at: Timestamp | None = Field(
+        None,
+        description="The source's own time of the removal, which is remembered even if the return has not arrived yet; "
+        "without it, the removal counts from now and what is not there is 404.",
+    )
 
 
 class Resync(BaseModel):
-    """The body of ``POST /returns/resync``: the times of change to push again, both inclusive."""
+    """The times of change to push again, both inclusive and in this order."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -81,6 +103,12 @@ class ReturnsApi:
             Route("/{return_id}", self.delete, methods=["DELETE"]),
         ]
 
+    @Operation(
+        roles=("warehouse", "ops"),
+        path={"return_id": ReturnId},
+        body=ReturnContent,
+        answers={200: Answer(Saved), 201: Answer(Saved)},
+    )
     async def put(self, request: Request) -> Response:
         """Create or change one return; 201 when it is new. ``return_id`` may be left to the path."""
         principal = await self._warehouse(request)
@@ -90,7 +118,7 @@ class ReturnsApi:
         if isinstance(put, Problem):
             raise put
         if put.return_id != return_id:
-            raise _invalid("return_id", f"is not {return_id}, which the path names")
+            raise invalid_fields({"return_id": f"is not {return_id}, which the path names"})
         (outcome,) = await self.ingestion.apply([put], principal.tenant())
         if isinstance(outcome, Problem):
             raise outcome
@@ -98,6 +126,7 @@ class ReturnsApi:
             {"return_id": return_id, "outcome": outcome}, status=201 if outcome == "created" else 200
         )
 
+    @Operation(roles=("warehouse", "ops"), body=ReturnBatch, answers={200: Answer(BatchAnswer)})
     async def put_batch(self, request: Request) -> Response:
         """Create or change up to 500 returns; each gets an outcome of its own, in order."""
         principal = await self._warehouse(request)
@@ -111,6 +140,11 @@ class ReturnsApi:
         ]
         return json_response({"results": results})
 
+    @Operation(
+        roles=("seller", "warehouse", "ops"),
+        path={"return_id": ReturnId},
+        answers={200: Answer(StoredReturn)},
+    )
     async def get(self, request: Request) -> Response:
         """One return as it is stored."""
         principal = await self.auth.user(request)
@@ -123,6 +157,12 @@ class ReturnsApi:
         content = {name: stored.get(name) for name in Return.model_fields}
         return json_response(content | {"updated_at": stored.get("updated_at")})
 
+    @Operation(
+        roles=("warehouse", "ops"),
+        path={"return_id": ReturnId},
+        query=RemovalQuery,
+        answers={200: Answer(Removed)},
+    )
     async def delete(self, request: Request) -> Response:
         """Remove one return, as of ``external_updated_at`` (query) or now.
 
@@ -138,6 +178,12 @@ class ReturnsApi:
             raise _no_return(return_id)
         return json_response({"return_id": return_id, "outcome": outcome})
 
+    @Operation(
+        roles=("ops",),
+        body=Resync,
+        answers={202: Answer(ResyncAnswer)},
+        problems={409: {"run-active": "A run of the sync is active."}},
+    )
     async def resync(self, request: Request) -> Response:
         """Push again all returns that changed between two dates, whatever the index is thought to hold."""
         principal = await self.auth.user(request)
@@ -170,16 +216,11 @@ def _as_of(request: Request) -> datetime | None:
     if not given:
         return None
     if [name for name, _ in given] != [_AS_OF]:
-        raise _invalid(_AS_OF, "is the only parameter, and is given once")
+        raise invalid_fields({_AS_OF: "is the only parameter, and is given once"})
     try:
-        return _timestamps.validate_python(given[0][1])
+        return RemovalQuery.model_validate(dict(given)).external_updated_at
     except ValidationError as error:
-        raise _invalid(_AS_OF, error.errors()[0]["msg"]) from error
-
-
-def _invalid(field: str, detail: str) -> Problem:
-    errors = [{"field": field, "detail": detail}]
-    return Problem(422, "validation-failed", "1 field(s) are not valid.", errors=errors)
+        raise validation_problem(error) from error
 
 
 def _no_return(return_id: str) -> Problem:

@@ -8,11 +8,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from functions.returns.index_settings import FACETS, MAX_HITS, Sort, replica
-from functions.returns.model import Status, Timestamp
+from functions.returns.model import TIMESTAMP_SCHEMA, Status, Timestamp
 from functions.returns.projection import account_key
+from shared.queries import Query
 
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
@@ -39,24 +40,30 @@ def _end_of(value: Any) -> Any:
 
 
 Value = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Facet = Annotated[str, WithJsonSchema({"type": "string", "enum": FACETS})]
+_DayOrTime = WithJsonSchema({"anyOf": [TIMESTAMP_SCHEMA, TIMESTAMP_SCHEMA | {"format": "date"}]})
 
 
-class SearchQuery(BaseModel):
+class SearchQuery(Query):
     """The query string of the search endpoint. ``from`` and ``to`` bound ``requested_at``, both inclusive."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    q: str = Field("", max_length=500)
+    q: str = Field("", max_length=500, description="Words; the last one may be a beginning.")
     status: Annotated[tuple[Status, ...], BeforeValidator(_list)] = ()
     reason: Annotated[tuple[Value, ...], BeforeValidator(_list)] = ()
     warehouse: Annotated[tuple[Value, ...], BeforeValidator(_list)] = ()
-    from_: Annotated[Timestamp | None, BeforeValidator(_moment)] = Field(None, alias="from")
-    to: Annotated[Timestamp | None, BeforeValidator(_end_of)] = None
+    from_: Annotated[Timestamp | None, BeforeValidator(_moment), _DayOrTime] = Field(
+        None, alias="from", description="Requested at this time or later; a day means its beginning, in UTC."
+    )
+    to: Annotated[Timestamp | None, BeforeValidator(_end_of), _DayOrTime] = Field(
+        None, description="Requested at this time or earlier; a day means its end, in UTC."
+    )
     sort: Sort | None = Field(None, description="By relevance, then newest first, when absent.")
-    page: int = Field(0, ge=0)
+    page: int = Field(
+        0, ge=0, lt=MAX_HITS, description=f"From 0. The first {MAX_HITS:,} results can be paged."
+    )
     per_page: int = Field(20, ge=1, le=100)
-    facets: Annotated[tuple[str, ...], BeforeValidator(_list)] = Field(
-        (), description=f"Of {', '.join(FACETS)}."
+    facets: Annotated[tuple[Facet, ...], BeforeValidator(_list)] = Field(
+        (), description="Of what the values are to be counted."
     )
 
 

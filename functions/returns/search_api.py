@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from functions.returns.answers import SearchAnswer, SearchKey
 from functions.returns.index_settings import FACETS, KEY_LIFETIME, MAX_HITS, SORTS, replica
 from functions.returns.search import (
     NOTHING_FOUND,
@@ -24,7 +24,8 @@ from shared.auth import Authenticator, Principal
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.http import json_response
-from shared.problems import Problem, validation_problem
+from shared.openapi import Answer, Operation
+from shared.problems import Problem, invalid_fields
 from shared.search import IndexMissingError, RefusedError, SearchIndex
 from shared.settings import Settings
 
@@ -44,6 +45,12 @@ class SearchApi:
             Route("/keys", self.key, methods=["POST"]),
         ]
 
+    @Operation(
+        roles=("seller", "warehouse", "ops"),
+        query=SearchQuery,
+        answers={200: Answer(SearchAnswer)},
+        problems={400: {"search-refused": "The index refused the question."}},
+    )
     async def search(self, request: Request) -> Response:
         """Search the caller's returns."""
         principal = await self._reader(request)
@@ -66,6 +73,10 @@ class SearchApi:
             ) from error
         return json_response(render(answer, query))
 
+    @Operation(
+        roles=("seller", "warehouse", "ops"),
+        answers={201: Answer(SearchKey, headers=("Cache-Control",))},
+    )
     async def key(self, request: Request) -> Response:
         """A key for searching straight from a browser: this caller's returns only, and for one hour."""
         principal = await self._reader(request)
@@ -97,21 +108,9 @@ class SearchApi:
 
 
 def _query(request: Request) -> SearchQuery:
-    given = request.query_params.multi_items()
-    repeated = {name for name, _ in given if sum(name == other for other, _ in given) > 1}
-    if repeated:
-        raise _invalid(dict.fromkeys(repeated, "is given more than once; separate values by commas"))
-    try:
-        query = SearchQuery.model_validate({name: value for name, value in given if value})
-    except ValidationError as error:
-        raise validation_problem(error) from error
+    query = SearchQuery.of(request)
     if unknown := set(query.facets) - set(FACETS):
-        raise _invalid({"facets": f"{', '.join(sorted(unknown))}: not among {', '.join(FACETS)}"})
+        raise invalid_fields({"facets": f"{', '.join(sorted(unknown))}: not among {', '.join(FACETS)}"})
     if not within_reach(query):
-        raise _invalid({"page": f"reaches beyond the first {MAX_HITS:,} results; narrow the search"})
+        raise invalid_fields({"page": f"reaches beyond the first {MAX_HITS:,} results; narrow the search"})
     return query
-
-
-def _invalid(details: dict[str, str]) -> Problem:
-    errors = [{"field": name, "detail": detail} for name, detail in sorted(details.items())]
-    return Problem(422, "validation-failed", f"{len(errors)} field(s) are not valid.", errors=errors)

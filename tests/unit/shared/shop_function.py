@@ -54,6 +54,7 @@ async def _trace(request: Request) -> Response:
 _APP = http_app(
     [
         Route("/items", _take, methods=["POST"]),
+        Route("/items", _trace, methods=["GET"]),
         Route("/size", _size, methods=["PUT"]),
         Route("/fail/{fault}", _fail, methods=["GET"]),
         Route("/trace", _trace, methods=["GET"]),

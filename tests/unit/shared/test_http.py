@@ -150,7 +150,7 @@ async def test_a_path_that_is_not_there_is_404(shop: httpx.AsyncClient) -> None:
 async def test_a_method_that_is_not_there_is_405_and_says_which_are(shop: httpx.AsyncClient) -> None:
     answer = await shop.delete("/items")
     assert problem_of(answer) == (405, "method-not-allowed")
-    assert answer.headers["allow"] == "POST"
+    assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
 async def test_a_problem_is_answered_as_it_was_raised(shop: httpx.AsyncClient) -> None:
