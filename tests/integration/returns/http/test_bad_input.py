@@ -9,7 +9,8 @@ import pytest
 from google.cloud.firestore import Client
 
 from tests.e2e.harness import LocalCloud
-from tests.integration.returns.http.refusals import contents, refused
+from tests.integration.refusals import refused
+from tests.integration.returns.http.stored import contents
 from tests.unit.returns.examples import content
 
 TEN_MEGABYTES = 10_000_000

@@ -16,7 +16,8 @@ from google.cloud.firestore import Client
 
 from infra.local.keys import Keys
 from tests.e2e.harness import LocalCloud
-from tests.integration.returns.http.refusals import contents, refused
+from tests.integration.refusals import refused
+from tests.integration.returns.http.stored import contents
 from tests.unit.returns.examples import content
 
 SEARCH = "/search-order-return-index-data"

@@ -9,7 +9,7 @@ import pytest
 from google.cloud.firestore import Client
 
 from tests.e2e.harness import LocalCloud
-from tests.integration.returns.http.refusals import refused
+from tests.integration.refusals import refused
 from tests.unit.returns.examples import content
 
 EARLY, MIDDLE, LATE = (f"2026-11-0{day}T12:00:00Z" for day in (1, 2, 3))

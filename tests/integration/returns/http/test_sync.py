@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.campaign import CRON, CRON_SECONDS, Campaign
 from tests.e2e.clients import algolia, documents, records
 from tests.e2e.harness import LocalCloud
-from tests.integration.returns.http.refusals import refused
+from tests.integration.refusals import refused
 from tests.unit.returns.examples import content
 
 

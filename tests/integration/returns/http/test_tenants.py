@@ -8,7 +8,7 @@ from google.cloud.firestore import Client
 
 from tests.e2e.clients import documents
 from tests.e2e.harness import LocalCloud
-from tests.integration.returns.http.refusals import refused
+from tests.integration.refusals import refused
 from tests.unit.returns.examples import content
 
 
