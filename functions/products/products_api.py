@@ -1,6 +1,5 @@
 """``/products`` over HTTP: what a request asks, who asks it, and how the answer looks."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from starlette.routing import Route
 from functions.products.catalog import Catalog, Written, no_product
 from functions.products.idempotency import Claim, IdempotencyKeys
 from functions.products.listing import Listing, ProductQuery
-from functions.products.model import ProductContent, content_of, view
+from functions.products.model import PRODUCT_ID, Product, ProductContent, ProductId, content_of, view
 from functions.products.reading import ProductReader, Rendered, render
 from functions.products.supply_chain_state import SupplyChainStates
 from shared.auth import Authenticator, Principal
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 # A description of 10,000 characters and 20 URLs of 2,048, all of them escaped, and room to spare.
 _MAX_PRODUCT_BYTES = 512 * 1024
 _MAX_KEY = 255
-_PRODUCT_ID = re.compile(r"[A-Za-z0-9]{1,64}")
 # A browser may keep a product, but asks each time whether it has changed; nobody in between may.
 _PRIVATE = {"Cache-Control": "private, no-cache"}
 
@@ -157,7 +155,7 @@ class ProductsApi:
 
 def _product_id(request: Request) -> str:
     product_id = str(request.path_params["product_id"])
-    if not _PRODUCT_ID.fullmatch(product_id):
+    if not PRODUCT_ID.fullmatch(product_id):
         # No product can have such an id, nor can the database look for it.
         raise no_product(product_id)
     return product_id
@@ -193,9 +191,12 @@ def _query(request: Request) -> ProductQuery:
 
 def _merged(patch: dict[str, Any]) -> Callable[[dict[str, Any]], ProductContent]:
     """The content that a patch makes of a stored product; ``null`` resets a member to its default, if it has one."""
+    reset = {name for name, value in patch.items() if value is None} & ProductContent.model_fields.keys()
 
     def merge(stored: dict[str, Any]) -> ProductContent:
-        merged = {name: value for name, value in (content_of(stored) | patch).items() if value is not None}
+        merged = content_of(stored) | patch
+        for name in reset:
+            del merged[name]
         try:
             return ProductContent.model_validate(merged)
         except ValidationError as error:

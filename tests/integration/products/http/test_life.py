@@ -1,0 +1,257 @@
+"""The life of a product: what each request answers, and what is so afterwards."""
+
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+from google.cloud.firestore import Client
+
+from tests.e2e.harness import LocalCloud
+from tests.integration.products.http.caller import Caller
+from tests.integration.refusals import refused
+from tests.unit.products.examples import content
+
+READ_ONLY = {
+    "id": "p1",
+    "user_id": "ann",
+    "version": 7,
+    "compressed_product_images": [],
+    "created_at": "2026-11-20T00:00:00Z",
+    "updated_at": "2026-11-20T00:00:00Z",
+}
+
+
+@pytest.fixture
+def product(seller: Caller) -> dict[str, Any]:
+    """A product of the seller's, as it was answered."""
+    return seller.create()
+
+
+@pytest.fixture
+def path(product: dict[str, Any]) -> str:
+    return f"/{product['id']}"
+
+
+def moments(product: dict[str, Any]) -> tuple[datetime, datetime]:
+    return tuple(datetime.fromisoformat(product[name]) for name in ("created_at", "updated_at"))  # type: ignore[return-value]
+
+
+def test_a_new_product_is_answered_whole(seller: Caller, user: str, http: httpx.Client) -> None:
+    product = seller.create()
+    now = datetime.fromisoformat(http.get("/_local/clock").json()["now"])
+    created_at, updated_at = moments(product)
+    assert created_at == updated_at
+    assert 0 <= (now - created_at).total_seconds() < 10
+    assert product == content() | {
+        "id": product["id"],
+        "user_id": user,
+        "compressed_product_images": [],
+        "version": 1,
+        "created_at": product["created_at"],
+        "updated_at": product["updated_at"],
+    }
+
+
+def test_a_new_product_is_found_where_the_answer_says(system: LocalCloud, seller: Caller) -> None:
+    answer = seller("POST", json=content())
+    assert (answer.status_code, answer.headers["etag"]) == (201, '"1"')
+    assert answer.headers["location"] == f"{system.base_url}/products/{answer.json()['id']}"
+    found = system.http.get(answer.headers["location"], headers=dict(seller.authorization))
+    assert found.content == answer.content
+
+
+def test_a_product_is_for_its_caller_alone_to_keep_and_to_ask_about_again(seller: Caller, path: str) -> None:
+    answer = seller("GET", path)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert (answer.headers["cache-control"], answer.headers["etag"]) == ("private, no-cache", '"1"')
+
+
+def test_a_list_is_for_its_caller_alone_to_keep(seller: Caller) -> None:
+    assert seller("GET").headers["cache-control"] == "private, no-cache"
+
+
+@pytest.mark.parametrize("known", ['"1"', "*", 'W/"1"', '"0", "1"', 'W/"3",W/"1"'])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_who_has_this_version_gets_no_body(seller: Caller, path: str, method: str, known: str) -> None:
+    answer = seller(method, path, headers={"If-None-Match": known})
+    assert (answer.status_code, answer.content) == (304, b"")
+    assert (answer.headers["etag"], answer.headers["cache-control"]) == ('"1"', "private, no-cache")
+
+
+@pytest.mark.parametrize("known", ['"2"', '"0", W/"2"', "", '"'])
+def test_who_has_another_version_gets_this_one(
+    seller: Caller, product: dict[str, Any], path: str, known: str
+) -> None:
+    answer = seller("GET", path, headers={"If-None-Match": known})
+    assert (answer.status_code, answer.json()) == (200, product)
+
+
+def test_a_head_says_of_an_answer_all_but_its_content(seller: Caller, http: httpx.Client, path: str) -> None:
+    http.post("/_local/idle").raise_for_status()
+    for place in ("", "/", path, f"{path}/supply-chain"):
+        whole, head = seller("GET", place), seller("HEAD", place)
+        assert (head.status_code, head.content) == (200, b"")
+        for name in ("content-type", "content-length", "cache-control", "etag"):
+            assert head.headers.get(name) == whole.headers.get(name)
+
+
+def test_a_put_replaces_all_that_a_seller_says(seller: Caller, product: dict[str, Any], path: str) -> None:
+    sent = {"product_name": "Wool shirt", "currency": "SEK", "product_price": "1299.00"}
+    answer = seller("PUT", path, json=sent)
+    assert (answer.status_code, answer.headers["etag"]) == (200, '"2"')
+    assert answer.headers["cache-control"] == "private, no-cache"
+    left_out = {"product_description": "", "product_images": [], "compressed_product_images": []}
+    kept = {name: product[name] for name in ("id", "user_id", "created_at")}
+    changed = {"version": 2, "updated_at": answer.json()["updated_at"]}
+    assert answer.json() == sent | left_out | kept | changed
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_change_moves_the_time_of_the_change_alone(seller: Caller, path: str, method: str) -> None:
+    before = moments(seller("GET", path).json())
+    after = moments(seller(method, path, json=content()).json())
+    assert after[0] == before[0]
+    assert after[1] > before[1]
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_what_was_just_changed_is_read_as_it_is_now(seller: Caller, path: str, method: str) -> None:
+    seller("GET", path)
+    answer = seller(method, path, json=content(product_name="Another") if method != "DELETE" else None)
+    found = seller("GET", path)
+    assert found.status_code == (404 if method == "DELETE" else 200)
+    assert method == "DELETE" or found.content == answer.content
+
+
+def test_a_removed_product_is_gone(seller: Caller, path: str) -> None:
+    answer = seller("DELETE", path)
+    assert (answer.status_code, answer.content) == (204, b"")
+    for method in ("GET", "PUT", "PATCH", "DELETE"):
+        body = content() if method in ("PUT", "PATCH") else None
+        refused(seller(method, path, json=body), 404, "not-found")
+    assert seller("GET").json()["products"] == []
+
+
+@pytest.mark.parametrize(
+    ("patch", "changed"),
+    [
+        ({}, {}),
+        ({"product_name": " Wool shirt "}, {"product_name": "Wool shirt"}),
+        ({"product_description": None}, {"product_description": ""}),
+        ({"product_images": None}, {"product_images": []}),
+        ({"product_images": ["https://b.example"]}, {"product_images": ["https://b.example/"]}),
+        ({"product_price": "5"}, {"product_price": "5.00"}),
+        ({"currency": "SEK"}, {"currency": "SEK"}),
+        ({"currency": "KWD"}, {"currency": "KWD", "product_price": "89.900"}),
+        ({"currency": "JPY", "product_price": "5"}, {"currency": "JPY", "product_price": "5"}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("media_type", ["application/merge-patch+json", "application/json"])
+def test_a_patch_changes_what_it_names(
+    seller: Caller, product: dict[str, Any], path: str, media_type: str, patch: Any, changed: Any
+) -> None:
+    answer = seller("PATCH", path, json=patch, headers={"Content-Type": media_type})
+    assert (answer.status_code, answer.headers["etag"]) == (200, '"2"')
+    new = {"version": 2, "updated_at": answer.json()["updated_at"]}
+    assert answer.json() == product | changed | new
+
+
+@pytest.mark.parametrize(
+    ("patch", "field"),
+    [
+        ({"currency": "JPY"}, "product_price"),
+        ({"currency": "KWD", "product_price": "1.2345"}, "product_price"),
+        ({"currency": None}, "currency"),
+        ({"product_name": None}, "product_name"),
+        ({"product_price": None}, "product_price"),
+        ({"product_images": {"0": "https://b.example"}}, "product_images"),
+        ({"color": "red"}, "color"),
+        ({"color": None}, "color"),
+        *(({name: value}, name) for name, value in READ_ONLY.items()),
+        *(({name: None}, name) for name in READ_ONLY),
+    ],
+    ids=str,
+)
+def test_a_patch_whose_result_is_no_product_changes_nothing(
+    seller: Caller, product: dict[str, Any], path: str, patch: Any, field: str
+) -> None:
+    refused(seller("PATCH", path, json=patch), 422, "validation-failed", field)
+    assert seller("GET", path).json() == product
+
+
+def test_patches_of_patches_are_all_there(seller: Caller, product: dict[str, Any], path: str) -> None:
+    for patch in ({"product_name": "B"}, {"product_price": "1.00"}, {"product_description": None}):
+        seller("PATCH", path, json=patch).raise_for_status()
+    found = seller("GET", path).json()
+    changed = {"product_name": "B", "product_price": "1.00", "product_description": "", "version": 4}
+    assert found == product | changed | {"updated_at": found["updated_at"]}
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_compressed_images_outlive_a_sellers_changes(
+    seller: Caller, database: Client, path: str, method: str
+) -> None:
+    """Another room writes them."""
+    compressed = ["https://storage.example/front.webp"]
+    database.collection("products").document(path[1:]).update({"compressed_product_images": compressed})
+    answer = seller(method, path, json=content(product_name="Another"))
+    assert answer.json()["compressed_product_images"] == compressed
+
+
+def test_what_only_queries_use_follows_a_patch(seller: Caller, path: str) -> None:
+    seller("PATCH", path, json={"product_name": "Wool", "product_price": "5.00"}).raise_for_status()
+    for query, found in (("name=wool", 1), ("name=linen", 0), ("max_price=5", 1), ("min_price=6", 0)):
+        assert len(seller("GET", f"?{query}").json()["products"]) == found, query
+
+
+def test_prices_are_shown_with_all_decimals_of_their_currency(seller: Caller) -> None:
+    sent = [("EUR", "7"), ("EUR", "007.5"), ("JPY", "7"), ("KWD", "7.125"), ("CLF", "7.1"), ("EUR", "0")]
+    shown = [
+        seller.create(currency=currency, product_price=price)["product_price"] for currency, price in sent
+    ]
+    assert shown == ["7.00", "7.50", "7", "7.125", "7.1000", "0.00"]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/never-was",
+        "/%2e%2e",
+        "/%00",
+        "/%ff",
+        "/__x__",
+        "/a%2Fb",
+        "/p1%0a",
+        "/" + "p" * 65,
+        "/%E2%82%AC",
+        "/p",
+    ],
+)
+def test_an_id_that_no_product_has(seller: Caller, method: str, place: str) -> None:
+    body = content() if method in ("PUT", "PATCH") else None
+    refused(seller(method, place, json=body), 404, "not-found")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("place", ["//", "/{id}/", "/{id}/images", "/{id}/supply-chain/"])
+def test_a_path_that_leads_nowhere(seller: Caller, path: str, method: str, place: str) -> None:
+    refused(seller(method, place.format(id=path[1:])), 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("method", "place", "allowed"),
+    [
+        *((method, "", "GET, HEAD, POST") for method in ("PUT", "PATCH", "DELETE", "OPTIONS")),
+        *((method, "/{id}", "DELETE, GET, HEAD, PATCH, PUT") for method in ("POST", "OPTIONS")),
+        *((method, "/{id}/supply-chain", "GET, HEAD") for method in ("POST", "PUT", "PATCH", "DELETE")),
+    ],
+)
+def test_a_method_that_the_path_does_not_know(
+    seller: Caller, path: str, method: str, place: str, allowed: str
+) -> None:
+    answer = seller(method, place.format(id=path[1:]))
+    refused(answer, 405, "method-not-allowed")
+    assert answer.headers["allow"] == allowed
