@@ -26,7 +26,7 @@ from shared import cursors
 from shared.cursors import Integer, Moment
 
 if TYPE_CHECKING:
-    from google.cloud.firestore import AsyncClient, AsyncQuery
+    from google.cloud.firestore import AsyncClient, AsyncCollectionReference, AsyncQuery
 
 MAX_WORDS = 10
 MAX_READS = 500
@@ -109,11 +109,6 @@ class _Order:
     shape: TypeAdapter[Any]
     direction: str
 
-    def applied(self, asked: "AsyncQuery") -> "AsyncQuery":
-        for field in (*self.fields, "__name__"):
-            asked = asked.order_by(field, direction=self.direction)
-        return asked
-
     def position(self, product: Stored) -> Position:
         return (*(product[field] for field in self.fields), product["id"])
 
@@ -171,9 +166,9 @@ class Listing:
     async def _chunk(
         self, user_id: str, query: ProductQuery, after: Position | None, size: int
     ) -> list[Stored]:
-        """The next documents that Firestore finds for a query; not all need match it."""
+        """The next candidates."""
         order = _ORDERS[query.sort]
-        asked = order.applied(self._filtered(user_id, query))
+        asked = candidates(self._products, user_id, query)
         asked = asked.select(dict.fromkeys((*_SHOWN, *order.fields))).limit(size)
         if after:
             *values, product_id = after
@@ -181,17 +176,22 @@ class Listing:
             asked = asked.start_after(place | {"__name__": self._products.document(product_id)})
         return [{"id": product.id} | (product.to_dict() or {}) for product in await asked.get()]
 
-    def _filtered(self, user_id: str, query: ProductQuery) -> "AsyncQuery":
-        asked = self._products.where(filter=FieldFilter("user_id", "==", user_id))
-        if query.name:
-            # The longest word is the rarest, as far as one can tell.
-            token = max(words(query.name), key=len)[:MAX_TOKEN]
-            asked = asked.where(filter=FieldFilter("name_tokens", "array_contains", token))
-        if query.min_price:
-            asked = asked.where(filter=FieldFilter("price_order", ">=", order_units(query.min_price)))
-        if query.max_price:
-            asked = asked.where(filter=FieldFilter("price_order", "<=", order_units(query.max_price)))
-        return asked
+
+def candidates(products: "AsyncCollectionReference", user_id: str, query: ProductQuery) -> "AsyncQuery":
+    """The documents among which all that a query asks for are, in its order."""
+    asked = products.where(filter=FieldFilter("user_id", "==", user_id))
+    if query.name:
+        # The longest word is the rarest, as far as one can tell.
+        token = max(words(query.name), key=len)[:MAX_TOKEN]
+        asked = asked.where(filter=FieldFilter("name_tokens", "array_contains", token))
+    if query.min_price:
+        asked = asked.where(filter=FieldFilter("price_order", ">=", order_units(query.min_price)))
+    if query.max_price:
+        asked = asked.where(filter=FieldFilter("price_order", "<=", order_units(query.max_price)))
+    order = _ORDERS[query.sort]
+    for field in (*order.fields, "__name__"):
+        asked = asked.order_by(field, direction=order.direction)
+    return asked
 
 
 def _chunks(limit: int) -> list[int]:

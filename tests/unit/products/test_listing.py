@@ -1,15 +1,19 @@
 """What may be asked of a list of products."""
 
 from collections.abc import Iterator
-from typing import Any
+from itertools import product
+from typing import Any, get_args
 
 import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.firestore import AsyncClient
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from functions.products.listing import ProductQuery, order_units
+from functions.products.listing import ProductQuery, Sort, candidates, order_units
 from functions.products.model import ProductContent, stored_fields
+from infra.topology import load
 from tests.unit.products.examples import content
 
 
@@ -81,3 +85,33 @@ def test_another_list_has_another_key(change: dict[str, str]) -> None:
 def test_another_page_of_a_list_has_the_same_key() -> None:
     first, later = ProductQuery(name="a", limit=10), ProductQuery(name="a", limit=99, cursor="b")
     assert first.key == later.key
+
+
+FILTERS = [{}, {"min_price": "1"}, {"name": "a"}, {"name": "a b", "min_price": "1", "max_price": "2"}]
+
+
+def index_of(query: ProductQuery) -> tuple[str, ...]:
+    """The index that Firestore wants for a query: what is equal or contained, then the order, in its direction."""
+    client = AsyncClient(project="shop", credentials=AnonymousCredentials())
+    asked = candidates(client.collection("products"), "seller", query)._to_protobuf()
+    filters = asked.where.composite_filter.filters or [asked.where]
+    equalities = {"EQUAL": "ASC", "ARRAY_CONTAINS": "CONTAINS"}
+    fields = [
+        f"{each.field_filter.field.field_path} {equalities[each.field_filter.op.name]}"
+        for each in filters
+        if each.field_filter.op.name in equalities
+    ]
+    *orders, by_name = asked.order_by
+    assert (by_name.field.field_path, by_name.direction) == ("__name__", orders[-1].direction)
+    return (
+        *fields,
+        *(f"{each.field.field_path} {each.direction.name.removesuffix('ENDING')}" for each in orders),
+    )
+
+
+def test_every_list_has_its_index_and_every_index_its_list() -> None:
+    wanted = {
+        index_of(ProductQuery.model_validate({"sort": sort} | filters))
+        for sort, filters in product(get_args(Sort), FILTERS)
+    }
+    assert wanted == {index.fields for index in load().firestore.indexes if index.collection == "products"}
