@@ -134,7 +134,7 @@ class _Edge:
 def _log_request(request: Request, status: int, took: float) -> None:
     entry = {
         "requestMethod": request.method,
-        "requestUrl": request.url.path,
+        "requestUrl": request.scope["path"],
         "status": status,
         "latency": f"{took:.6f}s",
         "userAgent": request.headers.get("user-agent", ""),
