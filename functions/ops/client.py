@@ -28,13 +28,17 @@ def connect(base_url: str, token: str) -> httpx.Client:
     """A connection to the operators' API below ``base_url``.
 
     Raises:
-        ApiError: that is no URL.
+        ApiError: that is no address, or the token is none.
     """
     try:
-        headers = {"Authorization": f"Bearer {token}"}
-        return httpx.Client(base_url=f"{base_url.rstrip('/')}/ops/", headers=headers, timeout=_TIMEOUT)
-    except (httpx.InvalidURL, UnicodeEncodeError) as error:
-        raise ApiError(f"BASE_URL or TOKEN is malformed: {error}") from error
+        url = httpx.URL(f"{base_url.rstrip('/')}/ops")
+    except httpx.InvalidURL as error:
+        raise ApiError(f"BASE_URL {base_url} is no address: {error}") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ApiError(f"BASE_URL {base_url} is no address: it begins with http:// or https:// and a host.")
+    if not (token.isascii() and token.isprintable()):
+        raise ApiError("TOKEN is no token: it has characters that no token has.")
+    return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT)
 
 
 class OpsClient:
@@ -49,7 +53,7 @@ class OpsClient:
         position: dict[str, str] = {}
         while True:
             asked = {"limit": str(min(_PAGE, limit - len(letters)))} | filters | position
-            page = self._call(DeadLetterPage, "GET", "dead-letters", params=asked)
+            page = self._call(DeadLetterPage, "GET", "/dead-letters", params=asked)
             letters += page.dead_letters
             if len(letters) >= limit or page.next_cursor is None:
                 return page.model_copy(update={"dead_letters": letters[:limit]})
@@ -76,7 +80,9 @@ class OpsClient:
         while (left := most - replayed - len(failed)) > 0:
             # Those that failed are still the oldest, so they come again.
             limit = min(_MOST, min(CHUNK, left) + len(failed))
-            answer = self._call(ReplayAnswer, "POST", "dead-letters:replay", {"queue": queue, "limit": limit})
+            answer = self._call(
+                ReplayAnswer, "POST", "/dead-letters:replay", {"queue": queue, "limit": limit}
+            )
             new = [failure for failure in answer.failed if failure.id not in failed]
             replayed += answer.replayed
             failed.update(failure.id for failure in new)
@@ -106,7 +112,7 @@ class OpsClient:
 
 
 def _path(letter_id: str) -> str:
-    return f"dead-letters/{quote(letter_id, safe='')}"
+    return f"/dead-letters/{quote(letter_id, safe='')}"
 
 
 def _unreachable(url: httpx.URL, error: httpx.HTTPError) -> str:

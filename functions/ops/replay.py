@@ -113,7 +113,11 @@ class Replays:
         return await self._put_back(letter, closing)
 
     async def _reopen(self, letter: StoredLetter, closing: Closing) -> StoredLetter:
-        event = _dead(await self.outbox.get(letter.event), letter.event)
+        event = await self.outbox.get(letter.event)
+        if event is None or event.status != "dead":
+            # Perhaps because somebody has replayed it since the letter was read.
+            (await self.letters.get(letter.id)).require_open()
+            raise _not_replayable(_why_not(letter.event, event))
         again = replace(event, series=event.series + 1)
         batch = self.db.batch()
         self.outbox.write_change(batch, event, reopened(again.series, self.clock()))
@@ -130,15 +134,13 @@ class Replays:
         return await self.letters.close(letter, closing, self.db.batch())
 
 
-def _dead(event: StoredEvent | None, event_id: str) -> StoredEvent:
+def _why_not(event_id: str, event: StoredEvent | None) -> str:
     if event is None:
-        raise _not_replayable(
+        return (
             f"The event {event_id} is not kept any more. To send the product as it is now, write it once more; "
             "then discard the letter."
         )
-    if event.status != "dead":
-        raise _not_replayable(f"The event {event_id} is {event.status}, not dead; discard the letter.")
-    return event
+    return f"The event {event_id} is {event.status}, not dead; discard the letter."
 
 
 def _not_replayable(detail: str) -> Problem:

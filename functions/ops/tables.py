@@ -9,7 +9,8 @@ from rich.text import Text
 
 from functions.ops.answers import DeadLetterView, ReplayFailure
 
-_FIRST_LINE = 200
+# Characters of an error in a list.
+_ERROR = 120
 
 
 def plain(text: str) -> str:
@@ -18,17 +19,17 @@ def plain(text: str) -> str:
 
 
 def letters_table(letters: Iterable[DeadLetterView]) -> Table:
-    """A row each: what is needed to choose among them. Ids are whole, to be copied."""
+    """What is needed to choose among letters, two lines or more each, on however narrow a terminal.
+
+    Ids are whole, to be copied.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("id", "created", "queue", "status"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("tries", justify="right")
-    table.add_column("error", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column("id, time", no_wrap=True)
+    table.add_column("queue, status, attempts, error", overflow="fold")
     for letter in letters:
-        created = f"{letter.created_at:%Y-%m-%d %H:%M}"
-        table.add_row(
-            letter.id, created, letter.queue, letter.status, str(letter.attempts), _first_line(letter)
-        )
+        about = f"{letter.queue}, {letter.status}, {letter.attempts}"
+        when = f"{letter.created_at:%Y-%m-%d %H:%M %Z}"
+        table.add_row(f"{letter.id}\n{when}", Text(f"{plain(about)}\n{_beginning(letter.error)}"))
     return table
 
 
@@ -54,5 +55,6 @@ def failures_table(failures: Iterable[ReplayFailure]) -> Table:
     return table
 
 
-def _first_line(letter: DeadLetterView) -> Text:
-    return Text(plain(letter.error.partition("\n")[0][:_FIRST_LINE]))
+def _beginning(error: str) -> str:
+    line = plain(error.partition("\n")[0])
+    return line if len(line) <= _ERROR else f"{line[: _ERROR - 1]}…"
