@@ -12,6 +12,7 @@ from random import Random
 from typing import Any, Literal
 
 import httpx
+import pytest
 from google.cloud.firestore import AsyncClient
 from pydantic import BaseModel
 
@@ -32,7 +33,7 @@ from shared.outbox import SUPPLY_CHAIN_SYNC, Outbox, ProductEvent, StoredEvent, 
 from shared.problems import Problem
 from shared.tasks import Attempt, Queue
 from tests.integration import steps
-from tests.integration.steps import Workshop, gate
+from tests.integration.steps import Work, Workshop, gate
 
 OWNER = "ann"
 Mood = Literal["well", "failing", "resting", "silent", "losing answers", "babbling"]
@@ -245,7 +246,36 @@ class World(Workshop):
             await self.sweep()
         raise AssertionError(f"still pending: {await self.pending()}")
 
+    async def to_its_end(self, work: Work) -> None:
+        """Let ``work`` end, and nobody else go on."""
+        while work in self.works:
+            await self.step(work)
+
     # What is so
+
+    async def converges(self) -> None:
+        """See that, once quiet, the partner has the latest version of each product, or a dead letter says why not.
+
+        That it saw no older version after a newer one, it sees to itself.
+        """
+        await self.until_quiet()
+        latest: dict[str, StoredEvent] = {}
+        for event in sorted(await self.events(), key=lambda event: event.version):
+            latest[event.product_id] = event
+        letters = {letter["event"]: letter for letter in await self.letters()}
+        products = await self.products()
+        for product_id, event in latest.items():
+            check_version(event, products.get(product_id))
+            if event.status == "dead":
+                assert letters[event.task.event_id]["error"]
+            else:
+                self._check_remote(event)
+
+    def _check_remote(self, event: StoredEvent) -> None:
+        assert event.status == "synced"
+        remote = self.partner.products[event.product_id]
+        assert remote["version"] == event.version
+        assert (remote["product"] is None) == (event.type == "product:deleted")
 
     async def events(self) -> list[StoredEvent]:
         return [event async for event in self._events()]
@@ -264,6 +294,19 @@ class World(Workshop):
 
     async def letters(self) -> list[dict[str, Any]]:
         return [s.to_dict() or {} async for s in self.db.collection(dead_letters.COLLECTION).stream()]
+
+
+def check_version(event: StoredEvent, product: dict[str, Any] | None) -> None:
+    """The outbox lacks no write of a product."""
+    assert (event.type == "product:deleted") == (product is None)
+    assert product is None or product["version"] == event.version
+
+
+def use_three_attempts(patch: pytest.MonkeyPatch) -> None:
+    """As many as the sweeper has to tell apart: the first, one in between and the last."""
+    short: Queue[Any] = Queue("supplyChainSync", "supply-chain-sync", ProductEvent, max_attempts=3)
+    patch.setattr("shared.outbox.SUPPLY_CHAIN_SYNC", short)
+    patch.setattr("functions.ops.sweeper.SUPPLY_CHAIN_SYNC", short)
 
 
 def content(name: str) -> ProductContent:
