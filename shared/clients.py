@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from algoliasearch.search.config import SearchConfig
     from google.cloud.firestore import AsyncClient
     from google.cloud.tasks_v2 import CloudTasksAsyncClient
+    from redis.asyncio import Redis
 
 # Bounds how long a push can be under way: functions/returns/batches.py builds on it.
 ALGOLIA_WRITE_TIMEOUT_MS = 8_000
 # As many requests to Algolia as one process has under way at once: a search function takes 80 at a time.
 ALGOLIA_CONNECTIONS = 80
+REDIS_CONNECT_SECONDS = 1.0
 
 
 @cache
@@ -46,6 +48,33 @@ def cloud_tasks() -> "CloudTasksAsyncClient":
 
     return CloudTasksAsyncClient(
         transport=CloudTasksGrpcAsyncIOTransport(channel=grpc.aio.insecure_channel(host))
+    )
+
+
+@cache
+def redis() -> "Redis":
+    """The Redis of ``REDIS_URL``. It tries each command once.
+
+    Bound each command with ``asyncio.timeout``: that covers all of it, and the client's own limits on each send and
+    read cost a third of a lookup's time.
+
+    Raises:
+        ConfigurationError: there is no address.
+    """
+    from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    if not (url := settings().redis_url):
+        raise ConfigurationError("This needs REDIS_URL.")
+    # The older protocol and no names: a new connection says nothing but its password before the first command.
+    return Redis.from_url(
+        url,
+        protocol=2,
+        driver_info=None,
+        retry=Retry(NoBackoff(), 0),
+        socket_connect_timeout=REDIS_CONNECT_SECONDS,
+        socket_timeout=None,
     )
 
 

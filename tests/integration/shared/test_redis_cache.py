@@ -1,0 +1,403 @@
+"""The cache in Redis: shared by processes, and no harm done when Redis is gone, hangs, or answers nonsense."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from shared.cache import FENCE_SECONDS, Entry, VersionedCache, versioned_cache
+from shared.redis_cache import ANSWER_SECONDS, PAUSE_SECONDS, RedisStore
+from tests.integration.shared.conftest import Connect
+from tests.integration.shared.redis_server import RedisServer, redis_server
+from tests.unit.shared.cache_doubles import ONE, PATIENCE, TWO, Database, SlowLoad, Timer, UnreliableRedis
+from tests.unit.shared.examples import a_deployment
+
+Caches = Callable[..., VersionedCache]
+
+
+@pytest.fixture
+def redis(connect: Connect, server: RedisServer) -> Redis:
+    return connect(server)
+
+
+@pytest.fixture
+def mortal() -> Iterator[RedisServer]:
+    """A server that the test may do away with."""
+    with redis_server() as running:
+        yield running
+
+
+@pytest.fixture
+def timer() -> Timer:
+    return Timer()
+
+
+@pytest.fixture
+def db() -> Database:
+    return Database(ONE)
+
+
+@pytest.fixture
+def process(request: pytest.FixtureRequest, timer: Timer) -> Caches:
+    """Makes caches, each as if in a process of its own."""
+
+    def new_cache(redis: Any, answer_seconds: float = PATIENCE) -> VersionedCache:
+        store = RedisStore(redis, request.node.name, 300, Random(0), timer, answer_seconds)
+        return VersionedCache(store, PATIENCE)
+
+    return new_cache
+
+
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """The log lines about Redis so far."""
+    caplog.set_level(logging.INFO)
+    return lambda: [record.getMessage() for record in caplog.records if record.name == "shared.redis_cache"]
+
+
+async def update(cache: VersionedCache, db: Database, entry: Entry) -> None:
+    await cache.fence("p", entry.version)
+    db.entry = entry
+    await cache.put("p", entry)
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not await condition():
+            pass
+
+
+async def test_what_one_process_loads_or_writes_the_others_have(
+    process: Caches, redis: Redis, db: Database
+) -> None:
+    here, there = process(redis), process(redis)
+    await here.get("p", db.load)
+    assert await there.get("p", Database(None).load) == ONE
+    await update(there, db, TWO)
+    assert await here.get("p", Database(None).load) == TWO
+    assert db.loads == 1
+
+
+async def test_a_reader_slower_than_a_writer_in_another_process_puts_nothing_older_back(
+    process: Caches, redis: Redis, db: Database
+) -> None:
+    here, there = process(redis), process(redis)
+    load = SlowLoad(db)
+    slow = asyncio.create_task(here.get("p", load))
+    await load.has_read.wait()
+    await update(there, db, TWO)
+    load.may_arrive.set()
+    assert await slow == TWO
+    assert await there.get("p", db.load) == TWO
+    assert db.loads == 1
+
+
+async def test_a_fence_of_another_process_keeps_out_what_was_read_before_it(
+    process: Caches, redis: Redis, db: Database
+) -> None:
+    here, there = process(redis), process(redis)
+    load = SlowLoad(db)
+    slow = asyncio.create_task(here.get("p", load))
+    await load.has_read.wait()
+    await there.fence("p", 2)
+    db.entry = None
+    load.may_arrive.set()
+    assert await slow is None
+
+
+async def test_hits_of_the_same_moment_cost_one_command(process: Caches, redis: Redis) -> None:
+    cache = process(redis)
+    for key in "abcdefgh":
+        await cache.put(key, ONE)
+    await redis.config_resetstat()
+    await asyncio.gather(*(cache.get(key, Database(None).load) for key in "abcdefghabcdefgh"))
+    commands = await redis.info("commandstats")
+    assert {name: figures["calls"] for name, figures in commands.items() if name == "cmdstat_mget"} == {
+        "cmdstat_mget": 1
+    }
+    assert "cmdstat_evalsha" not in commands
+
+
+async def test_a_lookup_whose_first_asker_gives_up_still_answers_the_others(
+    process: Caches, redis: Redis
+) -> None:
+    cache = process(redis)
+    await cache.put("p", ONE)
+    first, second = (asyncio.create_task(cache.get("p", Database(None).load)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second == ONE
+
+
+@pytest.mark.parametrize(("seconds", "shortest", "longest"), [(1000, 900, 1100), (10, 120, 120)])
+async def test_entries_live_as_long_as_they_should_give_or_take_a_tenth(
+    redis: Redis, seconds: float, shortest: float, longest: float
+) -> None:
+    store = RedisStore(redis, f"{seconds}/", seconds, Random(0), answer_seconds=PATIENCE)
+    for key in map(str, range(20)):
+        await store.offer(key, ONE)
+    lives = [await redis.pttl(f"{seconds}/{key}") / 1000 for key in range(20)]
+    # Some of it has passed already.
+    assert all(shortest - PATIENCE < life <= longest for life in lives)
+    assert shortest == longest or len({round(life) for life in lives}) > 10
+
+
+async def test_a_fence_lapses_after_two_minutes(process: Caches, redis: Redis) -> None:
+    await process(redis).fence("p", 2)
+    (key,) = [key async for key in redis.scan_iter("*two_minutes*")]
+    assert FENCE_SECONDS - PATIENCE < await redis.pttl(key) / 1000 <= FENCE_SECONDS
+
+
+@pytest.mark.parametrize("nonsense", [b"", b"nonsense", b":", b"-1:x", b"1.5:x"])
+async def test_a_string_that_is_none_of_ours_is_replaced(
+    request: pytest.FixtureRequest, process: Caches, redis: Redis, db: Database, nonsense: bytes
+) -> None:
+    await redis.set(f"{request.node.name}p", nonsense)
+    cache = process(redis)
+    assert [await cache.get("p", db.load) for _ in range(2)] == [ONE, ONE]
+    assert db.loads == 1
+
+
+async def test_a_redis_that_is_gone_is_noticed_once_and_slows_nothing_down(
+    process: Caches, connect: Connect, mortal: RedisServer, db: Database, told: Callable[[], list[str]]
+) -> None:
+    cache = process(connect(mortal), ANSWER_SECONDS)
+    mortal.stop()
+    await all_from_the_database(cache, db)
+    assert told() == ["cache.unreachable"]
+
+
+async def test_a_redis_that_hangs_is_waited_for_once(
+    process: Caches, connect: Connect, mortal: RedisServer, db: Database, told: Callable[[], list[str]]
+) -> None:
+    redis = connect(mortal)
+    await redis.ping()
+    cache = process(redis, ANSWER_SECONDS)
+    mortal.freeze()
+    await all_from_the_database(cache, db)
+    assert told() == ["cache.unreachable"]
+
+
+async def all_from_the_database(cache: VersionedCache, db: Database) -> None:
+    """Reads and writes of many keys, fast enough to show that Redis is not waited for each time."""
+    times, began = 50, asyncio.get_running_loop().time()
+    for key in map(str, range(times)):
+        assert await cache.get(key, db.load) == ONE
+        await cache.fence(key, 2)
+        await cache.put(key, TWO)
+    assert db.loads == times
+    assert asyncio.get_running_loop().time() - began < times * ANSWER_SECONDS
+
+
+async def test_a_redis_that_goes_in_the_middle_of_a_load_is_not_noticed_by_the_reader(
+    process: Caches, connect: Connect, mortal: RedisServer, db: Database
+) -> None:
+    cache, load = process(connect(mortal)), SlowLoad(db)
+    readers = [asyncio.create_task(cache.get("p", load)) for _ in range(5)]
+    await load.has_read.wait()
+    mortal.stop()
+    load.may_arrive.set()
+    assert await asyncio.gather(*readers) == [ONE] * 5
+    assert db.loads == 1
+
+
+async def test_without_redis_misses_of_the_same_moment_still_share_one_load(
+    process: Caches, connect: Connect, mortal: RedisServer, db: Database
+) -> None:
+    cache, load = process(connect(mortal)), SlowLoad(db)
+    mortal.stop()
+    readers = [asyncio.create_task(cache.get("p", load)) for _ in range(20)]
+    await load.has_read.wait()
+    load.may_arrive.set()
+    assert await asyncio.gather(*readers) == [ONE] * 20
+    assert db.loads == 1
+
+
+async def test_without_redis_who_comes_after_a_write_shares_no_load_begun_before_its_commit(
+    process: Caches, connect: Connect, mortal: RedisServer, db: Database
+) -> None:
+    cache, load = process(connect(mortal)), SlowLoad(db)
+    mortal.stop()
+    await cache.fence("p", 2)
+    slow = asyncio.create_task(cache.get("p", load))
+    await load.has_read.wait()
+    db.entry = TWO
+    await cache.put("p", TWO)
+    assert await cache.get("p", db.load) == TWO
+    load.may_arrive.set()
+    await slow
+
+
+async def test_a_redis_that_is_back_is_used_again(
+    process: Caches,
+    connect: Connect,
+    mortal: RedisServer,
+    db: Database,
+    timer: Timer,
+    told: Callable[[], list[str]],
+) -> None:
+    cache = process(connect(mortal))
+    mortal.stop()
+    await cache.get("p", db.load)
+    mortal.start_again()
+    await cache.get("p", db.load)
+    assert db.loads == 2
+    timer.now += PAUSE_SECONDS
+    assert [await cache.get("p", db.load) for _ in range(3)] == [ONE] * 3
+    assert db.loads == 3
+    assert told() == ["cache.unreachable", "cache.reachable"]
+
+
+async def test_a_redis_that_restarts_between_two_commands_is_not_taken_for_dead(
+    process: Caches, connect: Connect, mortal: RedisServer, db: Database, told: Callable[[], list[str]]
+) -> None:
+    cache = process(connect(mortal))
+    await cache.get("p", db.load)
+    mortal.stop()
+    mortal.start_again()
+    # By the time that somebody else is answered, this process has heard that its connections are closed.
+    await connect(mortal).ping()
+    assert [await cache.get("p", db.load) for _ in range(2)] == [ONE] * 2
+    assert db.loads == 2
+    assert told() == []
+
+
+async def test_a_redis_that_thaws_with_something_old_makes_nobody_serve_it_for_long(
+    process: Caches, connect: Connect, mortal: RedisServer, db: Database, timer: Timer
+) -> None:
+    cache, other = process(connect(mortal), ANSWER_SECONDS), process(connect(mortal))
+    assert await other.get("p", db.load) == ONE
+    mortal.freeze()
+    # Finds out, so that nothing of the write is on its way to Redis when that thaws.
+    await cache.get("q", db.load)
+    await update(cache, db, TWO)
+    mortal.thaw()
+    assert await other.get("p", db.load) == ONE
+
+    async def others_have_it() -> bool:
+        timer.now += PAUSE_SECONDS
+        assert await cache.get("p", db.load) == TWO
+        return await other.get("p", db.load) == TWO
+
+    await until(others_have_it)
+
+
+async def test_a_deletion_that_redis_was_not_told_of_is_told_when_it_is_back(
+    process: Caches, redis: Redis, db: Database, timer: Timer
+) -> None:
+    line = UnreliableRedis(redis)
+    cache, other = process(line), process(redis)
+    await other.get("p", db.load)
+    line.state = "cut"
+    await cache.fence("p", 2)
+    db.entry = None
+    await cache.remove("p", 2)
+    line.state = "well"
+    timer.now += PAUSE_SECONDS
+    # Any key will do.
+    await cache.get("q", db.load)
+
+    async def others_know() -> bool:
+        return await other.get("p", db.load) is None
+
+    await until(others_know)
+
+
+async def test_a_redis_whose_memory_was_lost_makes_nobody_go_back(
+    process: Caches, redis: Redis, db: Database
+) -> None:
+    """As after a failover to a replica that had not got the last writes."""
+    cache = process(redis)
+    await update(cache, db, TWO)
+    await redis.flushall()
+    await process(redis).put("p", ONE)
+    assert await cache.get("p", db.load) == TWO
+
+
+async def read_only(redis: Redis) -> None:
+    await redis.replicaof("127.0.0.1", "1")
+
+
+async def full(redis: Redis) -> None:
+    await redis.config_set("maxmemory", "1")
+
+
+async def locked(redis: Redis) -> None:
+    await redis.config_set("requirepass", "secret")
+    await redis.client_kill_filter(_type="normal", skipme=False)
+
+
+@pytest.mark.parametrize("become", [read_only, full, locked])
+async def test_a_redis_that_refuses_is_as_good_as_dead(
+    process: Caches,
+    connect: Connect,
+    mortal: RedisServer,
+    db: Database,
+    told: Callable[[], list[str]],
+    become: Callable[[Redis], Awaitable[None]],
+) -> None:
+    redis = connect(mortal)
+    cache = process(redis)
+    await cache.put("p", ONE)
+    await become(redis)
+    await update(cache, db, TWO)
+    assert await cache.get("p", db.load) == TWO
+    assert told() == ["cache.unreachable"]
+
+
+@asynccontextmanager
+async def answering(answer: bytes) -> AsyncIterator[str]:
+    """A server that says ``answer`` to whatever comes; yields its address."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65_536) and answer:
+            writer.write(answer)
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    async with server:
+        yield f"redis://{host}:{port}/0"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"-LOADING Redis is loading the dataset in memory\r\n",
+        b"-NOAUTH Authentication required.\r\n",
+        b"+OK\r\n",
+        b":1\r\n",
+        b"*0\r\n",
+        b"*2\r\n$3\r\n1:a\r\n$3\r\n1:b\r\n",
+        b"*1\r\n:7\r\n",
+        b"$-1\r\n",
+        b"$abc\r\n",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"\xff\xfe\r\n",
+        b"",
+    ],
+)
+async def test_whatever_answers_in_the_place_of_redis_breaks_nothing(
+    process: Caches, db: Database, told: Callable[[], list[str]], answer: bytes
+) -> None:
+    async with answering(answer) as url, Redis.from_url(url, protocol=2, driver_info=None) as redis:
+        cache = process(redis)
+        assert await cache.get("p", db.load) == ONE
+        await update(cache, db, TWO)
+        assert await cache.get("p", db.load) == TWO
+    assert told()[0] == "cache.unreachable"
+
+
+async def test_the_cache_is_in_the_redis_that_the_settings_name(
+    connect: Connect, server: RedisServer
+) -> None:
+    redis = connect(server)
+    await redis.ping()
+    await versioned_cache(a_deployment(REDIS_URL=server.url)).put("p-1", ONE)
+    assert await redis.get("products/p-1") == b"1:one"
