@@ -72,10 +72,12 @@ class Sweeper:
             return "failed"
 
     async def _enqueue(self, event: StoredEvent) -> Result:
+        # Before the task, which runs at once and would find the event changing under its hands.
+        if not await self.outbox.change(event, {"deadline": self.clock() + FIRST_ATTEMPT_WITHIN}):
+            return "changed"
         # If its task is there after all, because the queue is held up, the name makes this harmless.
         await enqueue(self.queues, event.task)
-        looked_into = {"deadline": self.clock() + FIRST_ATTEMPT_WITHIN}
-        return "enqueued" if await self.outbox.change(event, looked_into) else "changed"
+        return "enqueued"
 
     async def _restart(self, event: StoredEvent) -> Result:
         # A new series, since names of tasks are taken for a day; a straggler of the old one is ignored.

@@ -15,7 +15,7 @@ from functions.supply_chain.upstream import SupplyChainApi, UnknownOutcomeError
 from shared.clock import Clock
 from shared.errors import PermanentError, RetryAfterError, TransientError
 from shared.money import decimal_string
-from shared.outbox import Outbox, ProductEvent, StoredEvent, ended, stored_event
+from shared.outbox import Outbox, ProductEvent, StoredEvent, attempted, ended, stored_event
 from shared.tasks import Attempt
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def judge(task: ProductEvent, seen: Seen, now: datetime) -> Verdict:
         return "superseded"
     if lane.not_before and lane.not_before > now:
         wait = int((lane.not_before - now).total_seconds()) + 1
-        return RetryAfterError("The API wants to be left alone.", wait)
+        return RetryAfterError(f"The API wants to be left alone. {event.error}".strip(), wait)
     if lane.claimed_until and lane.claimed_until > now:
         return TransientError("A version of this product may be under way.")
     return "send"
@@ -80,7 +80,10 @@ def payload(product_id: str, stored: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Works on tasks of ``supplyChainSync``: three reads, and two commits of two writes around each request."""
+    """Works on tasks of ``supplyChainSync``: three reads, and two commits of two writes around each request.
+
+    An attempt that has to wait until the API may be asked again writes once.
+    """
 
     db: "AsyncClient"
     outbox: Outbox
@@ -97,13 +100,16 @@ class Delivery:
         """
         seen = await self._look(task)
         verdict = judge(task, seen, self.clock())
-        if isinstance(verdict, TransientError):
-            raise verdict
         if seen.event is None or verdict == "settled":
             return
         if verdict == "superseded":
             await self._supersede(seen.event)
             return
+        if isinstance(verdict, RetryAfterError):
+            # The wait may be long: without a note of this attempt, the sweeper would take the task for lost.
+            await self.outbox.change(seen.event, attempted(attempt.number, self.clock()))
+        if isinstance(verdict, TransientError):
+            raise verdict
         held = await self.lanes.claim(seen.event, seen.lane, attempt.number)
         await self._send(held, seen.product)
 
