@@ -2,4 +2,5 @@
 
 from functions.ops.cli import app
 
-app(prog_name="python -m functions.ops")
+if __name__ == "__main__":
+    app(prog_name="python -m functions.ops")

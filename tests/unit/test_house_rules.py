@@ -6,7 +6,7 @@ import inspect
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,8 @@ HEAVY = {
     # Never: its every use has a lighter way (shared/clients.py), or is of the deployment's and no function's.
     "algoliasearch.search.client": set[str](),
     "google.cloud.scheduler": set[str](),
+    # Of the operators' command line, which no function needs.
+    "typer": set[str](),
 }
 
 
@@ -143,8 +145,8 @@ def test_a_function_does_not_know_whether_its_cloud_is_local() -> None:
 
 
 def _queues() -> Iterator[tuple[str, Queue[object]]]:
-    """Each queue's constant in the rooms, as "module.NAME"."""
-    for source in sources("functions"):
+    """Each queue's constant, as "module.NAME"."""
+    for source in sources("functions", "shared"):
         module = importlib.import_module(source.removesuffix(".py").replace("/", "."))
         for name, value in vars(module).items():
             if isinstance(value, Queue) and f"{name} = Queue(" in inspect.getsource(module):
@@ -168,22 +170,25 @@ def test_a_deployed_queue_is_in_the_code_once(topology: Topology) -> None:
     )
 
 
-def _enqueued(source: str) -> set[str]:
-    """The constants of the queues to which a file enqueues: ``NAME`` of ``….enqueue(NAME, …)``."""
-    return {
-        ast.unparse(node.args[0])
-        for node in ast.walk(tree(source))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "enqueue"
-    }
+def _enqueued(source: str, names: Mapping[str, str]) -> Iterator[str]:
+    """The queues to which a file enqueues, of those in ``names``, which has them by their constants."""
+    for node in ast.walk(tree(source)):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="enqueue"), args=[constant, *_]):
+                yield names[ast.unparse(constant)]
+            case ast.Call(func=ast.Attribute(attr="put_back")):
+                # What can be put back on one queue can be on any.
+                yield from names.values()
+            case ast.ImportFrom(module="shared.outbox", names=imported):
+                if {"enqueue", "publish"} & {name.name for name in imported}:
+                    yield names["SUPPLY_CHAIN_SYNC"]
 
 
 def test_the_queues_that_a_room_enqueues_to_are_declared(topology: Topology) -> None:
     """By room, since which function reaches a line is not to be seen in the text; the right to enqueue follows it."""
     names = {where.rpartition(".")[2]: queue.name for where, queue in _queues()}
     for room in {function.room for function in topology.functions.values()}:
-        used = {
-            names.get(name, name) for source in sources(f"functions/{room}") for name in _enqueued(source)
-        }
+        used = {queue for source in sources(f"functions/{room}") for queue in _enqueued(source, names)}
         functions = [function for function in topology.functions.values() if function.room == room]
         declared = {queue for function in functions for queue in function.enqueues}
         assert used == declared, (
