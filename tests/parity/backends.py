@@ -62,10 +62,12 @@ def emulator_jar() -> Path | None:
 async def google(jar: Path) -> AsyncIterator[Backend]:
     """Google's emulator in a process of its own, ended on leaving."""
     port = _free_port()
+    # The second compiler would not earn back its work in so short a life.
     process = await asyncio.create_subprocess_exec(
         *(
             "java",
             "-Duser.language=en",
+            "-XX:TieredStopAtLevel=1",
             "-cp",
             str(jar),
             _MAIN,
