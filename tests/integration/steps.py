@@ -79,6 +79,8 @@ class FakeQueues:
 
     def __init__(self) -> None:
         self.waiting: list[Task] = []
+        # How many there have been.
+        self.enqueued = 0
         self._keys: set[str] = set()
 
     def forget(self) -> None:
@@ -90,6 +92,7 @@ class FakeQueues:
         added = key not in self._keys
         if added:
             self._keys.add(key)
+            self.enqueued += 1
             self.waiting.append(Task(queue.name, payload))
         await gate()
         return added
@@ -122,10 +125,6 @@ class FirestoreServer:
         db = AsyncClient(project=f"world-{self._databases}")
         db._firestore_api_internal = Gated(db._firestore_api)
         return db
-
-    def reads(self) -> int:
-        """Documents read so far, as Google bills them."""
-        return self.service.stats.reads
 
 
 class Workshop:

@@ -6,7 +6,7 @@ hand, and every call to the outside stops at a gate (tests/integration/steps.py)
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from functions.returns.projection import Save, decide
 from functions.returns.queues import RETURN_SYNC
 from functions.returns.runs import NewRun, SyncRuns
 from infra.local.clock import Clock
+from infra.local.firestore.stats import Stats
 from shared.dead_letters import DeadLetters
 from shared.errors import TransientError
 from shared.search import RefusedError
@@ -75,18 +76,17 @@ class FirestoreServer(steps.FirestoreServer):
 
     def world(self) -> "World":
         """A world of its own. To be called inside the loop that serves."""
-        return World(self.database(), self.clock, self.reads)
+        return World(self.database(), self.clock, self.service.stats)
 
 
 class World(Workshop):
     """The returns sync with everything around it."""
 
-    def __init__(self, db: AsyncClient, clock: Clock, reads: Callable[[], int]) -> None:
+    def __init__(self, db: AsyncClient, clock: Clock, stats: Stats) -> None:
         super().__init__()
         self.clock = clock
-        # Documents read so far, as Google bills them.
-        self.reads = reads
         self.db = db
+        self._stats = stats
         self.queues = FakeQueues()
         self.index = FakeIndex(clock)
         self.runs = SyncRuns(db, clock.now)
@@ -155,6 +155,15 @@ class World(Workshop):
         raise AssertionError(f"still waiting: {self.queues.waiting}")
 
     # What is so
+
+    def reads(self) -> int:
+        """Documents read so far, as Google bills them."""
+        return self._stats.reads
+
+    def changes(self) -> tuple[int, int, int]:
+        """What has been done outside so far: another value after each change."""
+        written = self._stats.writes + self._stats.deletes
+        return written, self.queues.enqueued, self.index.requests
 
     async def documents(self) -> dict[str, dict[str, Any]]:
         return {s.id: s.to_dict() or {} async for s in self.db.collection(COLLECTION).stream()}
