@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3 chooses the interpreter; ARGS="-k name" goes to pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench-returns lock clean
+.PHONY: help run test lint openapi bench-returns lock clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -23,6 +23,9 @@ lint: $(INSTALLED) ## Style, types and the rules of who may import whom
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@! grep -q '^\[tool\.importlinter' pyproject.toml || $(BIN)/lint-imports
+
+openapi: $(INSTALLED) ## docs/openapi.json, made of the routes and models
+	@$(BIN)/python -m docs.openapi
 
 bench-returns: $(INSTALLED) ## Returns sync, measured: speed, cost, and the per-document way beside it
 	@$(BIN)/python -m tests.benchmarks.returns $(ARGS)

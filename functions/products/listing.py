@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from google.cloud.firestore_v1.base_query import FieldFilter
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     TypeAdapter,
@@ -24,6 +22,7 @@ from functions.products.model import ORDER_EXPONENT, Price, Product
 from functions.products.names import MAX_ORDER, MAX_TOKEN, matches, words
 from shared import cursors
 from shared.cursors import Integer, Moment
+from shared.queries import Query
 
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient, AsyncCollectionReference, AsyncQuery
@@ -50,18 +49,20 @@ def _searchable(name: str) -> str:
     return name
 
 
-class ProductQuery(BaseModel):
+class ProductQuery(Query):
     """The query string of a list of products. Prices of all currencies compare as numbers; both bounds are inclusive.
 
     ``name`` finds products whose names have, for each of its words, a word that begins with it. Case and accents do not
     matter.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: Annotated[str, Field(max_length=200), AfterValidator(_searchable)] | None = None
-    min_price: Price | None = None
-    max_price: Price | None = None
+    name: Annotated[str, Field(max_length=200), AfterValidator(_searchable)] | None = Field(
+        None,
+        description=f"Up to {MAX_WORDS} words, each the beginning of one of the name's; without case and accents.",
+        json_schema_extra={"pattern": r"[\p{L}\p{N}]"},
+    )
+    min_price: Price | None = Field(None, description="Inclusive, and in any currency.")
+    max_price: Price | None = Field(None, description="Inclusive, and in any currency.")
     sort: Sort = Field("-created_at", description="A minus reverses the order.")
     limit: int = Field(20, ge=1, le=100)
     cursor: str | None = Field(

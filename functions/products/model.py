@@ -20,11 +20,16 @@ from pydantic import (
 from functions.products.names import name_order, tokens
 from shared.currencies import Currency
 from shared.money import decimal_string, exponent, minor_units
+from shared.openapi import AnswerBody
 
 # ISO 4217 knows up to 4 decimals: in units of 10^-4, prices in all currencies compare as numbers.
 ORDER_EXPONENT = 4
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+PRODUCT_ID = re.compile(r"[A-Za-z0-9]{1,64}")
+_CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+_CONTROL = re.compile(f"[{_CONTROLS}]")
+# For who reads the schema: something visible, on one line once what is around it has been stripped.
+_ONE_LINE = rf"^[ \t\r\n]*[^{_CONTROLS}]*[^\s{_CONTROLS}][^{_CONTROLS}]*[ \t\r\n]*$"
 # Without what a parser of URLs would repair in silence: spaces, control characters, backslashes, missing slashes.
 _PLAIN_URL = re.compile(r"https://[^/\\\s\x00-\x1f\x7f][^\\\s\x00-\x1f\x7f]*", re.IGNORECASE)
 _MAX_URL = 2048
@@ -52,8 +57,12 @@ def _https_url(text: str) -> str:
     return normal
 
 
+ProductId = Annotated[str, Field(pattern=f"^{PRODUCT_ID.pattern}$")]
 ProductName = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(_one_line)
+    str,
+    StringConstraints(min_length=1, max_length=200, strip_whitespace=True),
+    AfterValidator(_one_line),
+    Field(json_schema_extra={"pattern": _ONE_LINE}),
 ]
 Price = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,4})?$"), Field(examples=["89.90"])]
 ImageUrl = Annotated[
@@ -84,18 +93,18 @@ class ProductContent(BaseModel):
         return price
 
 
-class Product(BaseModel):
+class Product(AnswerBody):
     """A product as the API shows it. Each write makes a new ``version``, by which its ``ETag`` is named."""
 
-    id: str
-    user_id: str
-    product_name: str
+    id: ProductId
+    user_id: str = Field(description="Whose it is: the `sub` of the token that made it.")
+    product_name: ProductName
     product_description: str
-    product_price: str
-    currency: str
-    product_images: list[str]
-    compressed_product_images: list[str]
-    version: int
+    product_price: Price
+    currency: Currency
+    product_images: list[ImageUrl]
+    compressed_product_images: list[str] = Field(description="Made of `product_images`, some time later.")
+    version: int = Field(ge=1)
     created_at: datetime
     updated_at: datetime
 

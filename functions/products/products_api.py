@@ -5,20 +5,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from pydantic import RootModel, ValidationError
+from pydantic import GetJsonSchemaHandler, RootModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from functions.products.answers import MAX_KEY, IdempotencyKey, IfMatch, IfNoneMatch, ProductPage
 from functions.products.catalog import Catalog, Written, no_product
 from functions.products.idempotency import Claim, IdempotencyKeys
 from functions.products.listing import Listing, ProductQuery
 from functions.products.model import PRODUCT_ID, Product, ProductContent, ProductId, content_of, view
 from functions.products.reading import ProductReader, Rendered, render
-from functions.products.supply_chain_state import SupplyChainStates
+from functions.products.supply_chain_state import SupplyChainState, SupplyChainStates
 from shared.auth import Authenticator, Principal
 from shared.etags import etag, if_match, not_modified
 from shared.http import json_response, read_json
+from shared.openapi import Answer, Operation
 from shared.problems import Problem, validation_problem
 from shared.settings import Settings
 
@@ -27,13 +29,29 @@ if TYPE_CHECKING:
 
 # A description of 10,000 characters and 20 URLs of 2,048, all of them escaped, and room to spare.
 _MAX_PRODUCT_BYTES = 512 * 1024
-_MAX_KEY = 255
 # A browser may keep a product, but asks each time whether it has changed; nobody in between may.
 _PRIVATE = {"Cache-Control": "private, no-cache"}
+
+_MOVED = {
+    412: {"version-moved": "The product is at another version than `If-Match` says."},
+    428: {"precondition-required": "`If-Match` is missing, on which this deployment insists."},
+}
+_VERSION = ("Cache-Control", "ETag")
 
 
 class ProductPatch(RootModel[dict[str, Any]]):
     """A JSON merge patch (RFC 7396): the members to change. The result is judged as a whole."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        content = handler.resolve_ref_schema(handler(ProductContent.__pydantic_core_schema__))
+        members = content["properties"]
+        resettable = {
+            name: {"anyOf": [member, {"type": "null"}]}
+            for name, member in members.items()
+            if "default" in member
+        }
+        return content | {"description": cls.__doc__, "properties": members | resettable, "required": []}
 
 
 @dataclass(frozen=True)
@@ -59,6 +77,21 @@ class ProductsApi:
             Route("/{product_id}/supply-chain", self.supply_chain_state, methods=["GET"]),
         ]
 
+    @Operation(
+        roles=("seller", "ops"),
+        headers={"Idempotency-Key": IdempotencyKey},
+        body=ProductContent,
+        answers={201: Answer(Product, headers=("ETag", "Location"))},
+        problems={
+            400: {"malformed-header": "The `Idempotency-Key` is not what one looks like."},
+            409: {
+                "request-in-flight": "The first request with this `Idempotency-Key` is still being served."
+            },
+            422: {
+                "idempotency-key-reused": "The first request with this `Idempotency-Key` had another body."
+            },
+        },
+    )
     async def create(self, request: Request) -> Response:
         """Add a product; with an ``Idempotency-Key``, at most once in 24 hours."""
         principal = await self._caller(request)
@@ -88,13 +121,24 @@ class ProductsApi:
             raise
         return _body(written)
 
+    @Operation(
+        roles=("seller", "ops"),
+        query=ProductQuery,
+        answers={200: Answer(ProductPage, headers=("Cache-Control",))},
+    )
     async def list(self, request: Request) -> Response:
         """The caller's products, a page at a time."""
         principal = await self._caller(request)
-        page = await self.listing.page(principal.subject, _query(request))
+        page = await self.listing.page(principal.subject, ProductQuery.of(request))
         products = [view(stored["id"], stored) for stored in page.products]
         return json_response({"products": products, "next_cursor": page.next_cursor}, headers=_PRIVATE)
 
+    @Operation(
+        roles=("seller", "ops"),
+        path={"product_id": ProductId},
+        headers={"If-None-Match": IfNoneMatch},
+        answers={200: Answer(Product, headers=_VERSION), 304: Answer(headers=_VERSION)},
+    )
     async def get(self, request: Request) -> Response:
         """One product; 304 when the caller has this version already."""
         principal = await self._caller(request)
@@ -107,6 +151,14 @@ class ProductsApi:
             return Response(status_code=304, headers=headers)
         return Response(product.body, media_type="application/json", headers=headers)
 
+    @Operation(
+        roles=("seller", "ops"),
+        path={"product_id": ProductId},
+        headers={"If-Match": IfMatch},
+        body=ProductContent,
+        answers={200: Answer(Product, headers=_VERSION)},
+        problems=_MOVED,
+    )
     async def replace(self, request: Request) -> Response:
         """Put a product in the place of what there is."""
         principal = await self._caller(request)
@@ -115,6 +167,14 @@ class ProductsApi:
         product_id = _product_id(request)
         return _written(await self.catalog.replace(product_id, _owner(principal), content, precondition))
 
+    @Operation(
+        roles=("seller", "ops"),
+        path={"product_id": ProductId},
+        headers={"If-Match": IfMatch},
+        body=ProductPatch,
+        answers={200: Answer(Product, headers=_VERSION)},
+        problems=_MOVED,
+    )
     async def patch(self, request: Request) -> Response:
         """Change some members of a product, by a JSON merge patch."""
         principal = await self._caller(request)
@@ -124,12 +184,24 @@ class ProductsApi:
         written = await self.catalog.patch(product_id, _owner(principal), _merged(patch), precondition)
         return _written(written)
 
+    @Operation(
+        roles=("seller", "ops"),
+        path={"product_id": ProductId},
+        headers={"If-Match": IfMatch},
+        answers={204: Answer()},
+        problems=_MOVED,
+    )
     async def delete(self, request: Request) -> Response:
         """Remove a product."""
         principal = await self._caller(request)
         await self.catalog.delete(_product_id(request), _owner(principal), self._precondition(request))
         return Response(status_code=204)
 
+    @Operation(
+        roles=("seller", "ops"),
+        path={"product_id": ProductId},
+        answers={200: Answer(SupplyChainState, headers=("Cache-Control",))},
+    )
     async def supply_chain_state(self, request: Request) -> Response:
         """What the supply-chain API has of a product, and what became of its latest changes."""
         principal = await self._caller(request)
@@ -171,22 +243,10 @@ def _may_see(principal: Principal, product: Rendered) -> bool:
 
 def _idempotency_key(request: Request) -> str | None:
     key = request.headers.get("idempotency-key")
-    if key is not None and not (0 < len(key) <= _MAX_KEY and key.isascii() and key.isprintable()):
-        detail = f"Idempotency-Key must be 1 to {_MAX_KEY} printable ASCII characters."
+    if key is not None and not (0 < len(key) <= MAX_KEY and key.isascii() and key.isprintable()):
+        detail = f"Idempotency-Key must be 1 to {MAX_KEY} printable ASCII characters."
         raise Problem(400, "malformed-header", detail)
     return key
-
-
-def _query(request: Request) -> ProductQuery:
-    given = request.query_params.multi_items()
-    names = [name for name, _ in given]
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        errors = [{"field": name, "detail": "is given more than once"} for name in repeated]
-        raise Problem(422, "validation-failed", f"{len(errors)} field(s) are not valid.", errors=errors)
-    try:
-        return ProductQuery.model_validate({name: value for name, value in given if value})
-    except ValidationError as error:
-        raise validation_problem(error) from error
 
 
 def _merged(patch: dict[str, Any]) -> Callable[[dict[str, Any]], ProductContent]:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pydantic import Field
 
 from functions.products.catalog import COLLECTION
+from functions.products.model import ProductId
+from shared.openapi import AnswerBody
 from shared.outbox import LANES, EventType, Outbox, Status, StoredEvent
 
 if TYPE_CHECKING:
@@ -16,27 +18,27 @@ if TYPE_CHECKING:
 _EVENTS = 20
 
 
-class SupplyChainEvent(BaseModel):
-    """One change of a product. ``attempts`` counts those of the latest series; ``error`` is the last failure."""
+class SupplyChainEvent(AnswerBody):
+    """One change of a product."""
 
-    version: int
+    version: int = Field(ge=1)
     type: EventType
     status: Status
-    attempts: int
-    error: str
+    attempts: int = Field(ge=0, description="Those since it was last begun anew.")
+    error: str = Field(description="The last failure, if any.")
     created_at: datetime
     settled_at: datetime | None
 
 
-class SupplyChainState(BaseModel):
-    """A product as the supply-chain API has it: ``status`` is that of the newest ``version``."""
+class SupplyChainState(AnswerBody):
+    """A product as the supply-chain API has it."""
 
-    product_id: str
-    version: int
-    status: Status
-    synced_version: int | None
+    product_id: ProductId
+    version: int | None = Field(ge=1, description="The newest.")
+    status: Status = Field(description="Of the newest version.")
+    synced_version: int | None = Field(ge=1)
     synced_at: datetime | None
-    events: list[SupplyChainEvent]
+    events: list[SupplyChainEvent] = Field(max_length=_EVENTS, description="The newest first.")
 
 
 @dataclass(frozen=True)
