@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3 chooses the interpreter; ARGS="-k name" goes to pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint openapi bench-returns lock clean
+.PHONY: help run test lint openapi bench-returns bench-products lock clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -29,6 +29,10 @@ openapi: $(INSTALLED) ## docs/openapi.json, made of the routes and models
 
 bench-returns: $(INSTALLED) ## Returns sync, measured: speed, cost, and the per-document way beside it
 	@$(BIN)/python -m tests.benchmarks.returns $(ARGS)
+
+bench-products: $(INSTALLED) ## Catalog, measured: beside FastAPI with SQLAlchemy and Redis, and beside a hello world
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	@$(BIN)/python -m tests.benchmarks.products $(ARGS)
 
 lock: $(INSTALLED) ## Pin again what pyproject.toml asks for
 	@$(BIN)/pip-compile $(LOCK) --output-file requirements.txt pyproject.toml

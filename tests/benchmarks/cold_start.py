@@ -4,7 +4,10 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from statistics import median
+from typing import IO
 
 import httpx
 import psutil
@@ -38,21 +41,35 @@ def show_cold_starts(system: System, repeats: int) -> None:
 
 def _cold_start(system: System, entry_point: str) -> tuple[float, float]:
     """Seconds to the first answer, and bytes of memory with it."""
+    began = time.perf_counter()
+    with first_answered(system, entry_point, subprocess.DEVNULL) as process:
+        took = time.perf_counter() - began
+        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+        return took, max(member.memory_info().rss for member in family)
+
+
+@contextmanager
+def first_answered(
+    system: System, entry_point: str, errors: IO[bytes] | int, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A server process of its own for an entry point, which has answered one request.
+
+    Args:
+        errors: where its standard error goes.
+        environment: what it finds there besides the local cloud's addresses.
+    """
     port = free_port()
     command = [sys.executable, "-m", "functions_framework", "--asgi", "--target", entry_point]
-    started = time.perf_counter()
     process = subprocess.Popen(
         [*command, "--host", "127.0.0.1", "--port", str(port)],
         cwd=ROOT,
-        env={**os.environ, **system.cloud.environment, "WORKERS": "1"},
+        env={**os.environ, **system.cloud.environment, "WORKERS": "1", **environment},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=errors,
     )
     try:
-        _first_answer(f"http://127.0.0.1:{port}/", started + _LONGEST_SECONDS)
-        took = time.perf_counter() - started
-        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-        return took, max(member.memory_info().rss for member in family)
+        _first_answer(f"http://127.0.0.1:{port}/", time.perf_counter() + _LONGEST_SECONDS)
+        yield process
     finally:
         process.terminate()
         process.wait()

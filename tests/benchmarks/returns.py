@@ -5,14 +5,12 @@ Prints tables, and ends with status 1 when a claimed bound is broken. docs/perfo
 
 import argparse
 import asyncio
-import os
-import platform
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
 from tests.benchmarks import throughput
 from tests.benchmarks.cold_start import show_cold_starts
+from tests.benchmarks.machine import show_load, show_machine
 from tests.benchmarks.per_document import compare, show_comparison
 from tests.benchmarks.profile import show_profile
 from tests.benchmarks.report import show_bounds
@@ -48,7 +46,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 async def _run(options: argparse.Namespace) -> bool:
-    _show_machine()
+    show_machine(_LIBRARIES)
     sizes = sorted(options.sizes)
     runs = [
         await throughput.measure(size)
@@ -62,25 +60,13 @@ async def _run(options: argparse.Namespace) -> bool:
         await _show_latencies(system, options)
     show_comparison(await compare(options.compared, max(1, options.repeats)))
     await show_profile(min(sizes[-1], 5_000))
-    _show_load()
+    show_load()
     return show_bounds(throughput.bounds(runs))
 
 
 async def _show_latencies(system: System, options: argparse.Namespace) -> None:
     await show_latency(system, 20 if options.quick else 200)
     await asyncio.to_thread(show_cold_starts, system, 1 if options.quick else 5)
-
-
-def _show_machine() -> None:
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
-    print(f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, {python}\n{libraries}")
-    _show_load()
-
-
-def _show_load() -> None:
-    """How busy the machine is: more than its cores, and the times are too long."""
-    print("load average: " + ", ".join(f"{load:.2f}" for load in os.getloadavg()))
 
 
 def main() -> int:

@@ -1,0 +1,107 @@
+"""Servers side by side: the same work for each of them, one after another, round after round."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.benchmarks.catalog import Catalog
+from tests.benchmarks.load import Generator, Job, Load
+from tests.benchmarks.serving import Server
+from tests.benchmarks.system import System
+
+CACHED = "product, cached"
+UNCHANGED = "product, 304"
+
+
+@dataclass(frozen=True)
+class Work:
+    """Requests of one kind.
+
+    Attributes:
+        primer: sent once before anything is measured.
+        seconds: how long the requests are sent, over and over; ``None``: each once.
+        reads, writes: what each answer of our catalog costs in Firestore, in billed operations.
+    """
+
+    name: str
+    requests: Callable[[Catalog], list[bytes]]
+    status: int = 200
+    primer: Callable[[Catalog], list[bytes]] | None = None
+    seconds: float | None = None
+    reads: int = 0
+    writes: int = 0
+
+
+# A hundred products for each work that wants them cached, so that they are cached when it begins, and no sooner: what
+# one process caches for itself soon lapses.
+WARM_UP, _CACHED, _UNCHANGED, _NEW_TOKENS = (slice(start, start + 100) for start in range(0, 400, 100))
+_COLD = slice(400, None)
+
+
+def works(seconds: float) -> list[Work]:
+    """What is asked of a catalog of more than 400 products."""
+    return [
+        Work("product, cold", lambda catalog: catalog.read(_COLD), reads=1),
+        Work(
+            CACHED,
+            lambda catalog: catalog.read(_CACHED),
+            primer=lambda catalog: catalog.read(_CACHED),
+            seconds=seconds,
+        ),
+        Work(
+            UNCHANGED,
+            lambda catalog: catalog.ask_whether_changed(_UNCHANGED),
+            status=304,
+            primer=lambda catalog: catalog.read(_UNCHANGED),
+            seconds=seconds,
+        ),
+        Work(
+            "product, cached, new token",
+            lambda catalog: catalog.read_with_new_tokens(_NEW_TOKENS),
+            primer=lambda catalog: catalog.read(_NEW_TOKENS),
+        ),
+        Work("list of 100", Catalog.page, seconds=seconds, reads=101),
+        Work("new product", Catalog.create, status=201, seconds=seconds, writes=2),
+    ]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one server did one work, once. ``cpu``: microseconds of the server's CPU an answer."""
+
+    work: str
+    server: str
+    load: Load
+    cpu: float
+
+
+async def measure(work: Work, server: Server, catalog: Catalog, generator: Generator) -> Outcome:
+    """Let ``server`` do ``work``."""
+    if work.primer:
+        await generator.run(Job(server.port, work.primer(catalog)))
+    return await _measured(work, server, catalog, generator)
+
+
+async def measure_counted(
+    work: Work, server: Server, catalog: Catalog, generator: Generator, system: System
+) -> Outcome:
+    """Let ``server`` do ``work``, and hold what that costs in Firestore against what it is to cost.
+
+    Raises:
+        RuntimeError: it costs something else.
+    """
+    if work.primer:
+        await generator.run(Job(server.port, work.primer(catalog)))
+    async with system.measured() as spans:
+        outcome = await _measured(work, server, catalog, generator)
+    found = {name: spans[0].counts[name] for name in ("reads", "writes", "deletes")}
+    answers = outcome.load.answers
+    wanted = {"reads": work.reads * answers, "writes": work.writes * answers, "deletes": 0}
+    if found != wanted:
+        raise RuntimeError(f"{server.name}, {answers} times {work.name}: it cost {found}, and not {wanted}")
+    return outcome
+
+
+async def _measured(work: Work, server: Server, catalog: Catalog, generator: Generator) -> Outcome:
+    before = server.cpu
+    load = await generator.run(Job(server.port, work.requests(catalog), work.status, work.seconds))
+    return Outcome(work.name, server.name, load, (server.cpu - before) / load.answers * 1e6)
