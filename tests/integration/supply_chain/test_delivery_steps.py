@@ -48,7 +48,9 @@ async def test_a_delivery_is_overtaken_wherever_it_stands(
 ) -> None:
     for gate in GATES:
         world = server.world()
-        await written(world, lambda: world.create("p1", "old"))  # noqa: B023
+        await written(world, lambda: world.create("p1", "delivered"))  # noqa: B023
+        await delivered(world)
+        await written(world, lambda: world.replace("p1", "old"))  # noqa: B023
         await world.deliver(world.queue.waiting.pop())
         under_way = await at_gate(world, gate)
         world.partner.mood = mood
@@ -149,4 +151,22 @@ async def test_an_api_that_wants_to_rest_is_left_alone(server: FirestoreServer) 
     await delivered(world)
     assert len(world.partner.requests) == asked
     world.partner.mood = "well"
+    await world.converges()
+
+
+async def test_a_request_without_an_answer_may_yet_arrive_so_nothing_newer_is_sent_for_a_while(
+    server: FirestoreServer,
+) -> None:
+    world = server.world()
+    world.partner.mood = "silent"
+    await written(world, lambda: world.create("p1", "new"))
+    await delivered(world)
+    world.partner.mood = "well"
+    await written(world, lambda: world.replace("p1", "newer"))
+    world.clock.advance(20)
+    await delivered(world)
+    assert world.partner.requests == []
+    world.clock.advance(6)
+    await world.run_all()
+    assert world.partner.requests == [("p1", 2)]
     await world.converges()
