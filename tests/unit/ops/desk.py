@@ -12,10 +12,14 @@ from functions.ops.answers import DeadLetterView
 MOST = 500
 
 
+def letter_id(number: int) -> str:
+    return f"{number:032x}"
+
+
 def letter(number: int, **members: Any) -> DeadLetterView:
     """A letter as the API shows it."""
     shown: dict[str, Any] = {
-        "id": f"{number:032x}",
+        "id": letter_id(number),
         "queue": "returnSync",
         "function": "return-updated-task-queue",
         "payload": {"number": number},
@@ -66,7 +70,7 @@ class Desk(httpx.BaseTransport):
         self.waiting = [number for number in self.waiting if number not in good]
         if self.deadly:
             self.waiting += itertools.islice(self._numbers, len(good))
-        failed = [{"id": letter(number).id, "detail": "bad"} for number in tried if number in self.bad]
+        failed = [{"id": letter_id(number), "detail": "bad"} for number in tried if number in self.bad]
         return {"replayed": len(good), "failed": failed, "more": more}
 
     def _list(self, query: dict[str, str]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from io import StringIO
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
@@ -17,6 +17,7 @@ def shown(what: RenderableType, width: int = 80) -> str:
     return str(console.file.getvalue())  # type: ignore[attr-defined]
 
 
+@settings(max_examples=40)
 @given(st.text())
 def test_nothing_that_is_shown_can_be_an_order_to_the_terminal(text: str) -> None:
     tables = (
