@@ -11,7 +11,12 @@ import main
 from infra.topology import load
 from tests.unit.shared.examples import ENVIRONMENT
 
-SECRETS = {"ALGOLIA_API_KEY": "writes", "ALGOLIA_SEARCH_KEY": "searches"}
+SECRETS = {
+    "ALGOLIA_API_KEY": "writes",
+    "ALGOLIA_SEARCH_KEY": "searches",
+    "SUPPLY_CHAIN_API_KEY": "delivers",
+}
+PARTNER = {"SUPPLY_CHAIN_URL": "https://supply.partner.example"}
 FUNCTIONS = load().functions
 
 # Starts a function as the platform does and asks it something.
@@ -45,7 +50,7 @@ def test_a_function_answers_with_no_more_secrets_than_the_topology_gives_it(name
     given = {secret: SECRETS[secret] for secret in function.secrets}
     # Clients of Google's libraries are made on the way; none of them connects.
     emulators = {"FIRESTORE_EMULATOR_HOST": "127.0.0.1:1", "CLOUD_TASKS_EMULATOR_HOST": "127.0.0.1:1"}
-    done = python(ASK, function.entry_point, **ENVIRONMENT, **given, **emulators)
+    done = python(ASK, function.entry_point, **ENVIRONMENT, **PARTNER, **given, **emulators)
     assert done.returncode == 0, done.stderr
     # No token, or nothing to POST to: each is an answer of the function's own.
     assert done.stdout.splitlines()[-1] in ("401", "404", "405"), done.stdout

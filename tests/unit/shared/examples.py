@@ -11,7 +11,6 @@ ENVIRONMENT = {
     "TASKS_SERVICE_ACCOUNT": "tasks@shop.iam.gserviceaccount.com",
     "SCHEDULER_SERVICE_ACCOUNT": "scheduler@shop.iam.gserviceaccount.com",
     "ALGOLIA_APP_ID": "SHOP",
-    "SUPPLY_CHAIN_URL": "https://supply.partner.example",
 }
 
 
