@@ -49,6 +49,7 @@ def costs(cloud: LocalCloud) -> Costs:
     # Out of reach of the next run's overlap.
     campaign.advance(3 * CRON_SECONDS)
     campaign.drain()
+    cloud.wait_out_schedules()
     for start in range(0, RETURNS, 500):
         campaign.put(*(campaign.message(f"R-{n}") for n in range(start, min(start + 500, RETURNS))))
     cloud.http.post("/_local/stats:reset").raise_for_status()

@@ -14,6 +14,7 @@ from google.cloud.firestore import Client
 
 from tests.e2e.harness import LocalCloud, local_cloud
 
+# On a machine that has nothing else to do.
 _STOP_SECONDS = 3.0
 _CONTRACT = {
     *("GOOGLE_CLOUD_PROJECT", "BASE_URL", "FIRESTORE_EMULATOR_HOST", "CLOUD_TASKS_EMULATOR_HOST"),
@@ -102,7 +103,7 @@ def test_a_stop_is_clean_and_quick_and_loses_nothing(tmp_path: Path) -> None:
             started = time.monotonic()
             first.process.send_signal(signal.SIGINT)
             assert first.stop(signal.SIGINT) == 0  # an impatient second one
-            assert time.monotonic() - started < _STOP_SECONDS
+            assert time.monotonic() - started < _STOP_SECONDS * max(1.0, _load())
         _check_remembered(first.restarted(), before)
 
 
@@ -115,6 +116,11 @@ def test_a_kill_loses_nothing_and_leaves_no_process(tmp_path: Path) -> None:
         _, alive = psutil.wait_procs(functions, timeout=5)
         assert not alive, f"the functions process outlived its supervisor: {alive}"
         _check_remembered(first.restarted(), before)
+
+
+def _load() -> float:
+    """How many processes want each processor."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 def _remember_something(cloud: LocalCloud) -> dict[str, object]:

@@ -21,7 +21,7 @@ MILESTONES = ("sync.planned", "batch.pushed", "sync.finished")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """A cloud in which a run has ended, with attempts that failed in between; crons may have begun others since."""
     with local_cloud(tmp_path_factory.mktemp("trace") / "local") as running:
-        campaign = Campaign(running, 0)
+        campaign = Campaign(running.wait_out_schedules(), 0)
         for start in range(0, RETURNS, 275):
             campaign.put(*(campaign.message(f"R-{n}") for n in range(start, start + 275)))
         campaign.poison("poison-1")

@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from google.cloud.firestore_v1 import types
 
 from infra.local.clock import Clock
 from infra.local.firestore import CompositeIndex, FirestoreService
+from tests.e2e.harness import free_port
 
 _OWNER = (("authorization", "Bearer owner"),)
 _SERVICE = "/google.firestore.v1.Firestore/"
@@ -61,7 +61,7 @@ def emulator_jar() -> Path | None:
 @asynccontextmanager
 async def google(jar: Path) -> AsyncIterator[Backend]:
     """Google's emulator in a process of its own, ended on leaving."""
-    port = _free_port()
+    port = free_port()
     # The second compiler would not earn back its work in so short a life.
     process = await asyncio.create_subprocess_exec(
         *(
@@ -109,12 +109,6 @@ async def local() -> AsyncIterator[Backend]:
         await backend.close()
         await server.stop(None)
         service.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _serialize(message: Any) -> bytes:

@@ -19,7 +19,7 @@ _accounts = itertools.count(1)
 @pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     with local_cloud(tmp_path_factory.mktemp("data") / "local") as cloud:
-        yield cloud
+        yield cloud.wait_out_schedules()
 
 
 @pytest.fixture(scope="package")
