@@ -127,7 +127,7 @@ def test_an_id_cannot_lead_to_another_address() -> None:
         seen.append(request.url.raw_path.decode())
         return httpx.Response(404)
 
-    for letter_id in ("../products", "a?b", "a#b"):
+    for given_id in ("../products", "a?b", "a#b"):
         with pytest.raises(ApiError):
-            client(httpx.MockTransport(note)).letter(letter_id)
+            client(httpx.MockTransport(note)).letter(given_id)
     assert all(path.startswith("/ops/dead-letters/") and "?" not in path for path in seen)
