@@ -39,6 +39,7 @@ async def test_a_letter_says_what_failed_and_how(cloud: Cloud, db: AsyncClient) 
         "payload": json.dumps(LETTER.payload, separators=(",", ":")),
         "error": "no such account",
         "attempts": 3,
+        "event": "",
         "status": "open",
         "trace": current,
     }
