@@ -4,15 +4,18 @@ Tests keep out of each other's way by their own users. Some move the clock, so t
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 from google.cloud.firestore import Client
 
+from infra.local.cloud import Cloud
+from infra.local.environment import AUDIENCE
 from tests.e2e.clients import firestore
 from tests.e2e.harness import LocalCloud, local_cloud
+from tests.integration.conftest import InProcessFunctions
 from tests.integration.products.http.caller import Caller
 
 _users = itertools.count(1)
@@ -70,3 +73,15 @@ def faults(http: httpx.Client) -> Iterator[Faults]:
 
     yield set_faults
     set_faults({})
+
+
+@pytest.fixture
+async def shop(cloud: Cloud, in_process_functions: InProcessFunctions) -> AsyncIterator[httpx.AsyncClient]:
+    """A seller's client of functions in the test's own process, with its environment; nothing is delivered to them."""
+    token = cloud.users.mint({"aud": AUDIENCE, "sub": "ann", "roles": ["seller"]}, 600)
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        in_process_functions.serving(cloud.topology),
+        httpx.AsyncClient(base_url=cloud.environment["BASE_URL"], headers=headers) as client,
+    ):
+        yield client
