@@ -6,13 +6,22 @@ import socket
 import sys
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import uvloop
 
 from infra.local.data_directory import DataDirectory
-from infra.local.demo.load import DemoError, FrontDoor, example_search, load_returns, run_sync
-from infra.local.demo.show import commands, describe_load, describe_search, describe_sync
+from infra.local.demo.load import (
+    DemoError,
+    FrontDoor,
+    example_search,
+    load_products,
+    load_returns,
+    run_sync,
+)
+from infra.local.demo.shops import load_market
+from infra.local.demo.show import commands, describe_catalog, describe_load, describe_search, describe_sync
 from infra.local.environment import AUDIENCE
 from infra.local.options import Options
 from infra.local.running import Running, running
@@ -75,9 +84,10 @@ async def _serve(
         _introduce(system, options)
         async with aiohttp.ClientSession(system.base_url) as session:
             await _until_answered(system, session)
-            door = FrontDoor(session, _operators_token(system))
+            door = FrontDoor(session, _token(system, sub="demo", roles=["ops"]))
             if options.seed == "demo" and not directory.is_seeded():
                 print(describe_load(await load_returns(door, system.cloud.clock.now().date())), flush=True)
+                print(describe_catalog(await load_products(_sellers_doors(system, session))), flush=True)
                 directory.mark_seeded()
                 await _sync_and_search(door, _FIRST_SYNC_SECONDS)
             else:
@@ -93,9 +103,18 @@ def _introduce(system: Running, options: Options) -> None:
     print(f"The functions' log:       {_short(system.log)}\n", flush=True)
 
 
-def _operators_token(system: Running) -> str:
-    claims = {"aud": AUDIENCE, "sub": "demo", "roles": ["ops"]}
-    return system.cloud.users.mint(claims, _TOKEN_SECONDS)
+def _sellers_doors(system: Running, session: aiohttp.ClientSession) -> dict[str, FrontDoor]:
+    """A seller of each shop, whose user id is the shop's account."""
+    return {
+        shop.account: FrontDoor(
+            session, _token(system, sub=shop.account, account=shop.account, roles=["seller"])
+        )
+        for shop in load_market().shops
+    }
+
+
+def _token(system: Running, **claims: Any) -> str:
+    return system.cloud.users.mint({"aud": AUDIENCE, **claims}, _TOKEN_SECONDS)
 
 
 async def _sync_and_search(door: FrontDoor, within: float) -> None:

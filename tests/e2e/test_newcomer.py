@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.demo.returns import demo_returns
+from infra.local.demo.shops import load_market
 from tests.e2e.harness import LocalCloud, local_cloud
 
 
@@ -25,6 +26,7 @@ def test_it_tells_what_happened(newcomer: LocalCloud) -> None:
     assert "(2,400 created)" in newcomer.text
     assert "2,400 index operations" in newcomer.text
     assert "RET-" in newcomer.text
+    assert "products of 6 sellers" in newcomer.text
 
 
 def test_the_index_holds_every_return_that_is_not_cancelled(newcomer: LocalCloud) -> None:
@@ -44,7 +46,7 @@ def test_every_command_that_it_prints_works_when_pasted(newcomer: LocalCloud, tm
     if not shutil.which("curl"):
         pytest.skip("curl is not installed")
     commands = [line.strip() for line in newcomer.output if line.startswith("  ") and "curl" in line]
-    assert len(commands) == 7
+    assert len(commands) == 10
     strict = 'curl() { command curl --fail-with-body "$@" && echo; }'
     script = "\n".join(("set -eu", strict, *commands))
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
@@ -52,7 +54,15 @@ def test_every_command_that_it_prints_works_when_pasted(newcomer: LocalCloud, tm
     answers = [json.loads(line) for line in done.stdout.splitlines() if line]
     assert answers[0]["hits"]
     assert answers[1]["return_id"] == "RET-000001"
-    assert len(answers) == len(commands) - 1  # the first keeps its answer in TOKEN
+    assert "boots" in answers[2]["products"][0]["product_name"]
+    assert answers[3]["dead_letters"] == []
+    assert len(answers) == len(commands) - 2  # two keep their answers, in TOKEN and SELLER
+
+
+def test_the_supply_chain_api_has_every_product(newcomer: LocalCloud) -> None:
+    newcomer.http.post("/_local/idle").raise_for_status()
+    delivered = newcomer.http.get("/_local/supply-chain/products").raise_for_status().json()["products"]
+    assert len(delivered) == sum(len(shop.products) for shop in load_market().shops)
 
 
 def test_the_next_start_loads_nothing_again(newcomer: LocalCloud) -> None:

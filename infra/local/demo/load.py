@@ -10,7 +10,9 @@ from typing import Any
 
 import aiohttp
 
+from infra.local.demo.products import demo_products
 from infra.local.demo.returns import demo_returns
+from infra.local.demo.shops import Shop, load_market
 
 _BATCH = 500  # the most that POST /returns/batch takes
 _QUERIES = ("boots", "keyboard", "lamp")
@@ -26,6 +28,15 @@ class LoadReport:
 
     accounts: int
     outcomes: Mapping[str, int]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CatalogReport:
+    """How many products of how many sellers came in."""
+
+    sellers: int
+    products: int
     seconds: float
 
 
@@ -56,21 +67,24 @@ class FrontDoor:
 
     Args:
         session: with the gateway's URL as its base.
-        token: of a user with the role ``ops``.
+        token: of the user who calls.
     """
 
     def __init__(self, session: aiohttp.ClientSession, token: str) -> None:
         self._session = session
         self._headers = {"Authorization": f"Bearer {token}"}
 
-    async def call(self, method: str, path: str, **request: Any) -> Any:
+    async def call(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **request: Any
+    ) -> Any:
         """The JSON of a successful answer.
 
         Raises:
             DemoError: any other answer, or none.
         """
         try:
-            async with self._session.request(method, path, headers=self._headers, **request) as response:
+            sent = self._headers | dict(headers or {})
+            async with self._session.request(method, path, headers=sent, **request) as response:
                 if response.ok:
                     return await response.json()
                 raise DemoError(f"{method} {path} answered {response.status}: {await response.text()}")
@@ -103,6 +117,29 @@ async def _ingest(door: FrontDoor, returns: Sequence[Mapping[str, Any]]) -> Mapp
         *(door.call("POST", "/returns/batch", json={"returns": batch}) for batch in batches)
     )
     return Counter(result["outcome"] for answer in answers for result in answer["results"])
+
+
+async def load_products(doors: Mapping[str, FrontDoor]) -> CatalogReport:
+    """Enter the demo's catalog.
+
+    Args:
+        doors: each seller's own, by the shop's account.
+
+    Raises:
+        DemoError: a product was not taken in.
+    """
+    shops = [shop for shop in load_market().shops if shop.account in doors]
+    started = time.perf_counter()
+    await asyncio.gather(*(_enter(doors[shop.account], shop) for shop in shops))
+    count = sum(len(shop.products) for shop in shops)
+    return CatalogReport(len(shops), count, time.perf_counter() - started)
+
+
+async def _enter(door: FrontDoor, shop: Shop) -> None:
+    for number, product in enumerate(demo_products(shop)):
+        # A key for each, so that a start that was broken off can be repeated.
+        key = {"Idempotency-Key": f"demo-{number}"}
+        await door.call("POST", "/products", json=product, headers=key)
 
 
 async def run_sync(door: FrontDoor, within: float) -> SyncReport:

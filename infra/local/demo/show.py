@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from infra.local.demo.load import LoadReport, SearchReport, SyncReport
+from infra.local.demo.load import CatalogReport, LoadReport, SearchReport, SyncReport
+
+_SELLER = "nordlicht-outdoor"
 
 
 def describe_load(report: LoadReport) -> str:
@@ -13,6 +15,14 @@ def describe_load(report: LoadReport) -> str:
     return (
         f"Demo: {loaded:,} returns of {report.accounts} shops came in by POST /returns/batch\n"
         f"      ({outcomes}) in {report.seconds:.1f} s."
+    )
+
+
+def describe_catalog(report: CatalogReport) -> str:
+    """The catalog that came in."""
+    return (
+        f"      {report.products} products of {report.sellers} sellers came in by POST /products in "
+        f"{report.seconds:.1f} s, and go on to the supply-chain API."
     )
 
 
@@ -46,12 +56,16 @@ def _hit(hit: Mapping[str, Any]) -> str:
 def commands(base_url: str) -> str:
     """Commands to paste; each works as it stands."""
     search = f"{base_url}/search-order-return-index-data"
+    token = f"{base_url}/_local/token"
     return "\n".join(
         (
             "Try, in another terminal:",
-            f"  TOKEN=$(curl -s -H 'Accept: text/plain' '{base_url}/_local/token?sub=me&roles=ops')",
+            f"  TOKEN=$(curl -s -H 'Accept: text/plain' '{token}?sub=me&roles=ops')",
             f"""  curl -s -H "Authorization: Bearer $TOKEN" '{search}?q=boots&status=received&facets=warehouse'""",
             f'  curl -s -H "Authorization: Bearer $TOKEN" {base_url}/returns/RET-000001',
+            f"  SELLER=$(curl -s -H 'Accept: text/plain' '{token}?sub={_SELLER}&account={_SELLER}&roles=seller')",
+            f"""  curl -s -H "Authorization: Bearer $SELLER" '{base_url}/products?name=boots&sort=product_price'""",
+            f'  curl -s -H "Authorization: Bearer $TOKEN" {base_url}/ops/dead-letters',
             f"  curl -s -X POST {base_url}/_local/schedules/returnsUpdateCron:run",
             f"""  curl -s -X POST {base_url}/_local/clock:advance -d '{{"seconds": 900}}'""",
             f"  curl -s {base_url}/_local/queues",
