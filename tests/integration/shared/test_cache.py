@@ -164,6 +164,23 @@ async def test_who_comes_after_a_deletion_shares_no_load_begun_before_its_commit
     assert await cache.get("p", db.load) is None
 
 
+async def test_a_load_that_was_overtaken_leaves_the_next_one_to_be_shared(
+    cache: VersionedCache, db: Database
+) -> None:
+    before, after = SlowLoad(db), SlowLoad(db)
+    overtaken = await under_way(cache, before)
+    await cache.fence("p", 2)
+    current = await under_way(cache, after)
+    db.entry = None
+    before.may_arrive.set()
+    await overtaken
+    joined = asyncio.create_task(cache.get("p", db.load))
+    # Whoever could have been loading by then, is.
+    await cache.get("q", Database(None).load)
+    after.may_arrive.set()
+    assert [await current, await joined] == [ONE, ONE]
+
+
 async def test_a_fence_hides_what_is_cached_and_older(cache: VersionedCache, db: Database) -> None:
     await cache.get("p", db.load)
     await cache.fence("p", 2)

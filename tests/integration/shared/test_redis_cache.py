@@ -110,6 +110,21 @@ async def test_a_fence_of_another_process_keeps_out_what_was_read_before_it(
     assert await slow is None
 
 
+async def test_who_comes_after_another_process_deleted_shares_no_load_begun_before_its_commit(
+    process: Caches, redis: Redis, db: Database
+) -> None:
+    here, there = process(redis), process(redis)
+    await there.fence("p", 2)
+    load = SlowLoad(db)
+    slow = asyncio.create_task(here.get("p", load))
+    await load.has_read.wait()
+    db.entry = None
+    await there.remove("p", 2)
+    assert await here.get("p", db.load) is None
+    load.may_arrive.set()
+    assert await slow is None
+
+
 async def test_hits_of_the_same_moment_cost_one_command(process: Caches, redis: Redis) -> None:
     cache = process(redis)
     for key in "abcdefgh":
@@ -287,36 +302,84 @@ async def test_a_redis_that_thaws_with_something_old_makes_nobody_serve_it_for_l
     await until(others_have_it)
 
 
+async def delete_unheard(cache: VersionedCache, line: UnreliableRedis, db: Database, key: str) -> None:
+    line.state = "cut"
+    await cache.fence(key, 2)
+    db.entry = None
+    await cache.remove(key, 2)
+
+
 async def test_a_deletion_that_redis_was_not_told_of_is_told_when_it_is_back(
     process: Caches, redis: Redis, db: Database, timer: Timer
 ) -> None:
     line = UnreliableRedis(redis)
     cache, other = process(line), process(redis)
+    for key in ("p", "q"):
+        db.entry = ONE
+        assert await other.get(key, db.load) == ONE
+        await delete_unheard(cache, line, db, key)
+        line.state = "well"
+        timer.now += PAUSE_SECONDS
+        await cache.get("any key will do", db.load)
+        await until(lambda key=key: is_gone(other, key, db))
+
+
+async def test_catching_up_goes_on_after_it_failed(
+    process: Caches, redis: Redis, db: Database, timer: Timer, told: Callable[[], list[str]]
+) -> None:
+    line = UnreliableRedis(redis)
+    cache, other = process(line), process(redis)
     await other.get("p", db.load)
-    line.state = "cut"
-    await cache.fence("p", 2)
-    db.entry = None
-    await cache.remove("p", 2)
-    line.state = "well"
-    timer.now += PAUSE_SECONDS
-    # Any key will do.
-    await cache.get("q", db.load)
-
-    async def others_know() -> bool:
-        return await other.get("p", db.load) is None
-
-    await until(others_know)
+    await delete_unheard(cache, line, db, "p")
+    for line.state in ("read-only", "well"):
+        timer.now += PAUSE_SECONDS
+        await cache.get("any key will do", db.load)
+    assert told() == ["cache.unreachable", "cache.reachable"] * 2
+    await until(lambda: is_gone(other, "p", db))
 
 
-async def test_a_redis_whose_memory_was_lost_makes_nobody_go_back(
+async def is_gone(cache: VersionedCache, key: str, db: Database) -> bool:
+    return await cache.get(key, db.load) is None
+
+
+async def test_a_redis_that_went_back_makes_nobody_go_back_who_wrote(
     process: Caches, redis: Redis, db: Database
 ) -> None:
     """As after a failover to a replica that had not got the last writes."""
     cache = process(redis)
     await update(cache, db, TWO)
-    await redis.flushall()
-    await process(redis).put("p", ONE)
+    await go_back(process(redis), redis)
     assert await cache.get("p", db.load) == TWO
+
+
+async def test_a_redis_that_went_back_makes_nobody_go_back_who_read(
+    process: Caches, redis: Redis, db: Database
+) -> None:
+    cache = process(redis)
+    await update(process(redis), db, TWO)
+    assert await cache.get("p", db.load) == TWO
+    await go_back(process(redis), redis)
+    assert await cache.get("p", db.load) == TWO
+
+
+async def go_back(replica: VersionedCache, redis: Redis) -> None:
+    await redis.flushall()
+    await replica.put("p", ONE)
+
+
+async def test_a_redis_that_forgot_a_write_is_given_nothing_older_by_who_knows_of_it(
+    process: Caches, redis: Redis, db: Database
+) -> None:
+    cache, load = process(redis), SlowLoad(db)
+    slow = asyncio.create_task(cache.get("p", load))
+    await load.has_read.wait()
+    await cache.fence("p", 2)
+    db.entry = None
+    await cache.remove("p", 2)
+    await redis.flushall()
+    load.may_arrive.set()
+    assert await slow is None
+    assert await process(redis).get("p", db.load) is None
 
 
 async def read_only(redis: Redis) -> None:

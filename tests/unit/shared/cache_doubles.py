@@ -53,7 +53,9 @@ class SlowLoad:
 
 
 class UnreliableRedis:
-    """A client whose commands do not arrive (``cut``), or whose answers do not (``deaf``)."""
+    """A client whose commands do not arrive (``cut``), whose answers do not (``deaf``), or whose Redis takes no writes
+    (``read-only``).
+    """
 
     def __init__(self, redis: "Redis") -> None:
         self._redis = redis
@@ -64,7 +66,13 @@ class UnreliableRedis:
 
     def register_script(self, text: str) -> Callable[..., Awaitable[Any]]:
         script = self._redis.register_script(text)
-        return lambda keys, args: self._over_the_wire(lambda: script(keys, args))
+
+        async def run(keys: list[str], args: list[Any]) -> Any:
+            if self.state == "read-only":
+                raise ConnectionError("read-only")
+            return await self._over_the_wire(lambda: script(keys, args))
+
+        return run
 
     async def _over_the_wire(self, command: Callable[[], Awaitable[Any]]) -> Any:
         if self.state == "cut":
