@@ -16,9 +16,10 @@ from pydantic.json_schema import JsonSchemaMode
 
 from docs import schemas
 from docs.endpoints import APIS, Api, Endpoint, endpoints
+from docs.links import links
 from docs.schemas import Json, markdown
 from infra.topology import Topology, load
-from shared.openapi import Answer, Operation, ProblemDetails
+from shared.openapi import Operation, ProblemDetails
 from shared.queries import Query
 
 DOCUMENT = Path(__file__).with_name("openapi.json")
@@ -111,10 +112,7 @@ class _Writer:
         """The Operation Object of an endpoint."""
         told = endpoint.operation
         summary, _, description = inspect.cleandoc(endpoint.handler.__doc__ or "").partition("\n\n")
-        answers = {
-            str(status): self._answer(status, answer) | self._links(endpoint, answer)
-            for status, answer in told.answers.items()
-        }
+        answers = {str(status): self._answer(endpoint, status) for status in told.answers}
         problems = {str(status): self._problem(status, kinds) for status, kinds in endpoint.problems.items()}
         written = {
             "operationId": endpoint.id,
@@ -132,26 +130,15 @@ class _Writer:
     def _json(self, model: type[BaseModel], mode: JsonSchemaMode) -> Json:
         return {"application/json": {"schema": self._references[model, mode]}}
 
-    def _answer(self, status: int, answer: Answer) -> Json:
-        written: Json = {"description": HTTPStatus(status).phrase}
-        if answer.headers:
-            written["headers"] = {name: _refer("headers", name) for name in answer.headers}
-        if answer.model:
-            written["content"] = self._json(answer.model, "serialization")
-        return written
-
-    def _links(self, endpoint: Endpoint, answer: Answer) -> Json:
-        """From what was just written to what can be done with it, by the id in the answer."""
-        if endpoint.method not in ("post", "put") or not answer.model:
-            return {}
-        links = {}
-        for target in self._described:
-            names = list(target.operation.path)
-            known = {*names, "id"} & set(answer.model.model_fields)
-            if target.function == endpoint.function and len(names) == 1 and known:
-                path = {names[0]: f"$response.body#/{known.pop()}"}
-                links[target.id] = {"operationId": target.id, "parameters": path}
-        return {"links": links} if links else {}
+    def _answer(self, endpoint: Endpoint, status: int) -> Json:
+        answer = endpoint.operation.answers[status]
+        written: Json = {
+            "description": HTTPStatus(status).phrase,
+            "headers": {name: _refer("headers", name) for name in answer.headers},
+            "content": answer.model and self._json(answer.model, "serialization"),
+            "links": links(endpoint, answer, self._described),
+        }
+        return {name: value for name, value in written.items() if value}
 
     def _problem(self, status: int, kinds: Mapping[str, str]) -> Json:
         name = f"{status}-{'-or-'.join(kinds)}"

@@ -26,16 +26,17 @@ def caller(system: LocalCloud) -> dict[str, str]:
 
 @pytest.fixture
 def _something_to_find(system: LocalCloud, caller: dict[str, str]) -> None:
-    """Three returns, one of them too large to be indexed as a whole, and a dead letter about what is no return."""
+    """Three returns, one of them too large to be indexed as a whole, and dead letters about what is no return."""
     items = [content()["items"][0] | {"name": "x" * 200}] * 200
     several = [content(), content(return_id="R-2", items=items), content(return_id="R-3", carrier=None)]
     system.http.post("/returns/batch", json={"returns": several}, headers=caller).raise_for_status()
-    firestore(system).document("order_returns/spoilt").set({"updated_at": SERVER_TIMESTAMP})
+    for number in range(3):
+        firestore(system).document(f"order_returns/spoilt-{number}").set({"updated_at": SERVER_TIMESTAMP})
     system.http.post("/_local/schedules/returnsUpdateCron:run").raise_for_status()
     system.http.post("/_local/idle?timeout=25").raise_for_status()
-    for path, total in (("/search-order-return-index-data", 3), ("/ops/dead-letters", 1)):
+    for path in ("/search-order-return-index-data", "/ops/dead-letters"):
         answer = system.http.get(path, headers=caller)
-        assert answer.raise_for_status().json()["total"] == total, "empty answers would prove little"
+        assert answer.raise_for_status().json()["total"] == 3, "empty answers would prove little"
 
 
 @pytest.mark.usefixtures("_something_to_find")

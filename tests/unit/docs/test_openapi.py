@@ -34,6 +34,10 @@ class StoredShoe(AnswerBody):
     note: str | None = None
 
 
+class ShoePage(AnswerBody):
+    shoes: list[StoredShoe]
+
+
 class ShoeQuery(Query):
     sizes: tuple[int, ...] = ()
     color: Literal["red", "green"] | None = Field(None, description="Of the outside.")
@@ -44,7 +48,7 @@ class StrictQuery(BaseModel):
 
 
 class ShoesApi:
-    """Two operations that between them use everything that a description can say."""
+    """Operations that between them use everything that a description can say."""
 
     def __init__(self, services: object) -> None:
         raise AssertionError("a document needs no services")
@@ -56,7 +60,7 @@ class ShoesApi:
             Route("/{shoe_id}", self.burn, methods=["DELETE"]),
         ]
 
-    @Operation(roles=(), query=ShoeQuery, answers={200: Answer(StoredShoe)})
+    @Operation(roles=(), query=ShoeQuery, answers={200: Answer(ShoePage)})
     async def list(self, request: Request) -> Response:
         """The shoes, as ``sizes`` and
         color say."""
@@ -66,7 +70,7 @@ class ShoesApi:
         roles=("seller", "ops"),
         headers={"Idempotency-Key": Annotated[str, Field(max_length=9)]},
         body=Shoe,
-        answers={201: Answer(StoredShoe, headers=("Location",))},
+        answers={201: Answer(StoredShoe, headers=("ETag", "Location"))},
         problems={400: {"too-many": "There is no room."}},
     )
     async def add(self, request: Request) -> Response:
@@ -80,6 +84,7 @@ class ShoesApi:
     @Operation(
         roles=("ops",),
         path={"shoe_id": Annotated[str, Field(pattern="^[a-z]+$")]},
+        headers={"If-Match": str},
         query=StrictQuery,
         answers={204: Answer()},
     )
@@ -237,7 +242,7 @@ def test_parameters_come_from_the_types_that_check_them(shoes: dict[str, Any]) -
         False,
         {"type": "string", "maxLength": 9},
     )
-    shoe_id, force = shoes["paths"]["/red-shoes/{shoe_id}"]["delete"]["parameters"]
+    shoe_id, _, force = shoes["paths"]["/red-shoes/{shoe_id}"]["delete"]["parameters"]
     assert (shoe_id["in"], shoe_id["required"]) == ("path", True)
     assert shoe_id["schema"] == {"type": "string", "pattern": "^[a-z]+$"}
     assert force["required"]
@@ -273,7 +278,7 @@ def test_a_problem_names_its_kinds(shoes: dict[str, Any]) -> None:
 def test_answers_have_their_content_and_headers(shoes: dict[str, Any]) -> None:
     added = shoes["paths"]["/red-shoes"]["post"]["responses"]["201"]
     assert added["description"] == "Created"
-    assert added["headers"] == {"Location": {"$ref": "#/components/headers/Location"}}
+    assert added["headers"]["Location"] == {"$ref": "#/components/headers/Location"}
     assert added["content"] == {"application/json": {"schema": {"$ref": "#/components/schemas/StoredShoe"}}}
     stored = shoes["components"]["schemas"]["StoredShoe"]
     assert stored["required"] == ["id", "size", "note"]
@@ -287,6 +292,18 @@ def test_what_was_made_leads_to_what_can_be_done_with_it(shoes: dict[str, Any]) 
     assert shoes["paths"]["/red-shoes"]["post"]["responses"]["201"]["links"] == {
         "red_shoes_burn": {
             "operationId": "red_shoes_burn",
-            "parameters": {"shoe_id": "$response.body#/id"},
+            "parameters": {
+                "shoe_id": "$response.body#/id",
+                "header.If-Match": "$response.header.ETag",
+            },
+        }
+    }
+
+
+def test_a_list_leads_to_what_can_be_done_with_its_first_entry(shoes: dict[str, Any]) -> None:
+    assert shoes["paths"]["/red-shoes"]["get"]["responses"]["200"]["links"] == {
+        "red_shoes_burn": {
+            "operationId": "red_shoes_burn",
+            "parameters": {"shoe_id": "$response.body#/shoes/0/id"},
         }
     }
