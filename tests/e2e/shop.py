@@ -43,6 +43,13 @@ class Shop:
 
     # The operators
 
+    def get(self, product_id: str) -> dict[str, Any]:
+        """A product as operators see it."""
+        operator = self.cloud.token("ops", sub="olga")
+        answer = self.cloud.http.get(f"/products/{product_id}", headers=operator).raise_for_status()
+        shown: dict[str, Any] = answer.json()
+        return shown
+
     def letters(self, product_id: str, status: str = "") -> list[dict[str, Any]]:
         """The dead letters about a product, the newest first."""
         query = {"queue": QUEUE, "limit": 100} | ({"status": status} if status else {})
@@ -58,6 +65,12 @@ class Shop:
         answer = self.cloud.http.post(f"/ops/dead-letters/{letter_id}:replay", headers=operator)
         assert answer.status_code == 202, answer.text
         self.idle()
+
+    def replay_all(self) -> None:
+        """Try the work of all dead letters of the queue again."""
+        operator = self.cloud.token("ops", sub="olga")
+        answer = self.cloud.http.post("/ops/dead-letters:replay", json={"queue": QUEUE}, headers=operator)
+        assert (answer.status_code, answer.json()["failed"]) == (200, []), answer.text
 
     # The partner
 
@@ -102,6 +115,10 @@ class Shop:
     def idle(self) -> None:
         """Let all that is due come to its end."""
         self.told("POST", "/_local/idle?timeout=25")
+
+    def waiting(self) -> int:
+        """How many tasks wait for deliveries of any product."""
+        return int(self._got("/_local/queues")[QUEUE]["depth"])
 
     def next_attempt(self, product_id: str) -> datetime | None:
         """When a product's delivery is tried again; None if it is not."""
