@@ -14,7 +14,7 @@ from google.cloud.firestore import Client
 
 from tests.e2e.harness import LocalCloud
 from tests.integration.products.http.caller import Caller
-from tests.integration.products.http.stored import kept
+from tests.integration.products.http.stored import nothing_written
 from tests.integration.refusals import refused
 from tests.unit.products.examples import content
 
@@ -40,9 +40,8 @@ def sender(system: LocalCloud, database: Client) -> Iterator[Sender]:
     caller = Caller(system.http, system.token("seller", sub="bad-input"))
     product_id = caller.create()["id"]
     system.http.post("/_local/idle").raise_for_status()
-    before = kept(database, "bad-input")
-    yield Sender(caller, product_id)
-    assert kept(database, "bad-input") == before
+    with nothing_written(database, "bad-input"):
+        yield Sender(caller, product_id)
 
 
 def spoilt(**changes: Any) -> bytes:
