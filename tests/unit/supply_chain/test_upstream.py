@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.supply_chain import upstream
-from functions.supply_chain.upstream import SupplyChainApi, UnknownOutcomeError
+from functions.supply_chain.upstream import Delivered, SupplyChainApi, UnknownOutcomeError
 from shared.errors import PermanentError, RetryAfterError, TransientError
 from tests.unit.supply_chain.examples import NOW, event
 
@@ -38,9 +38,9 @@ def api(answering: Answering) -> SupplyChainApi:
     return SupplyChainApi(http, lambda: NOW)
 
 
-async def deliver(response: httpx.Response, version: int = 3) -> None:
-    """Deliver a version to an API that answers so."""
-    await api(lambda _: response).deliver(event(version), {"id": "p1"})
+async def deliver(response: httpx.Response) -> Delivered:
+    """Deliver version 3 to an API that answers so."""
+    return await api(lambda _: response).deliver(event(3), {"id": "p1"})
 
 
 async def deliver_in_conflict(read: httpx.Response) -> None:
@@ -109,7 +109,7 @@ async def test_two_sendings_of_a_version_are_the_same_to_the_byte() -> None:
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 @pytest.mark.parametrize("content", [b"", {}, {"id": "p1"}, {"version": 3}, {"version": "3"}, {"version": 4}])
 async def test_a_success_is_believed(status: int, content: Any) -> None:
-    await deliver(answer(status, content))
+    assert await deliver(answer(status, content)) == Delivered(3)
 
 
 @pytest.mark.parametrize(
@@ -291,17 +291,14 @@ async def test_an_answer_that_is_compressed_against_our_wish_is_not_unpacked() -
 
 
 @pytest.mark.parametrize("status", [409, 412])
-async def test_a_version_that_the_api_has_already_is_delivered(status: int) -> None:
+@pytest.mark.parametrize("remote", [3, 4, 1_000])
+async def test_a_version_that_the_api_has_already_or_has_passed_is_delivered(
+    status: int, remote: int
+) -> None:
     def has_it(request: httpx.Request) -> httpx.Response:
-        return answer(status) if request.method == "POST" else answer(200, {"id": "p1", "version": 3})
+        return answer(status) if request.method == "POST" else answer(200, {"id": "p1", "version": remote})
 
-    await api(has_it).deliver(event(3), None)
-
-
-async def test_an_api_that_has_a_version_beyond_ours_is_at_odds_with_us_for_good() -> None:
-    """Whoever delivers holds the lane, so that no newer version of ours can have come before."""
-    with pytest.raises(PermanentError, match="version 7"):
-        await deliver_in_conflict(answer(200, {"version": 7}))
+    assert await api(has_it).deliver(event(3), None) == Delivered(remote)
 
 
 @pytest.mark.parametrize(
