@@ -167,7 +167,7 @@ class Catalog:
             if event is None or event.write_id != write_id:
                 return False
         if fields is None:
-            await self._reader.expect(task.product_id, task.version)
+            await self._reader.forget(task.product_id, task.version)
         else:
             await self._reader.remember(task.product_id, fields)
         await publish(self._queues, task)

@@ -47,12 +47,16 @@ class ProductReader:
         return Rendered(entry.version, entry.value[:_OWNER_BYTES], entry.value[_OWNER_BYTES:])
 
     async def expect(self, product_id: str, version: int) -> None:
-        """Before ``version`` is written, and after a deletion: nothing older is served from the cache from now on."""
+        """Before ``version`` is written: nothing older is served from the cache from now on."""
         await self._cache.fence(product_id, version)
 
     async def remember(self, product_id: str, stored: dict[str, Any]) -> None:
         """After a product was written."""
         await self._cache.put(product_id, _entry(product_id, stored))
+
+    async def forget(self, product_id: str, version: int) -> None:
+        """After a product was deleted, as its ``version``."""
+        await self._cache.remove(product_id, version)
 
     async def _load(self, product_id: str) -> Entry | None:
         snapshot = await self._products.document(product_id).get()
