@@ -22,6 +22,8 @@ _REMEMBERED = 4096
 _REMEMBERED_SECONDS = 60
 # The account becomes part of search filters and of document fields, so its alphabet is closed.
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# As OIDC bounds it, and as the database can keep it: half a character is no text.
+_SUBJECT = re.compile(r"[^\ud800-\udfff]{1,255}")
 
 
 @dataclass(frozen=True)
@@ -117,12 +119,14 @@ def _unauthorized(detail: str) -> Problem:
 
 
 def _principal(claims: dict[str, Any]) -> Principal:
-    account, roles = claims.get("account"), claims.get("roles", [])
+    subject, account, roles = claims["sub"], claims.get("account"), claims.get("roles", [])
+    if not _SUBJECT.fullmatch(subject):
+        raise _unauthorized("The token's sub claim is malformed.")
     if account is not None and not (isinstance(account, str) and _ACCOUNT.fullmatch(account)):
         raise _unauthorized("The token's account claim is malformed.")
     if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
         raise _unauthorized("The token's roles claim must be a list of strings.")
-    return Principal(claims["sub"], account, frozenset(roles))
+    return Principal(subject, account, frozenset(roles))
 
 
 class Authenticator:
