@@ -27,8 +27,17 @@ from shared.problems import Problem, validation_problem
 
 _log = logging.getLogger(__name__)
 
-# What Google's clients raise, after retries of their own, when a service is out of reach, contended or at its quota.
-TRANSIENT = (TransientError, ServiceUnavailable, DeadlineExceeded, Aborted, ResourceExhausted, RetryError)
+# Time that has run out, and what Google's clients raise, after retries of their own, when a service is out of reach,
+# contended or at its quota.
+TRANSIENT = (
+    TransientError,
+    TimeoutError,
+    ServiceUnavailable,
+    DeadlineExceeded,
+    Aborted,
+    ResourceExhausted,
+    RetryError,
+)
 
 Handler = Callable[[Request], Awaitable[Response]]
 Model = TypeVar("Model", bound=BaseModel)

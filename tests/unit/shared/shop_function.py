@@ -24,6 +24,7 @@ FAULTS: dict[str, Exception] = {
     "aborted": exceptions.Aborted("hunter2"),
     "resource-exhausted": exceptions.ResourceExhausted("hunter2"),
     "retry-error": exceptions.RetryError("hunter2", cause=None),
+    "timeout": TimeoutError("hunter2"),
     "permanent": PermanentError("hunter2"),
     "crash": RuntimeError("hunter2"),
     "problem": Problem(409, "version-moved", "Read it again.", headers={"ETag": '"7"'}),

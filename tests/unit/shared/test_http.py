@@ -168,6 +168,7 @@ async def test_a_problem_is_answered_as_it_was_raised(shop: httpx.AsyncClient) -
         "aborted",
         "resource-exhausted",
         "retry-error",
+        "timeout",
     ],
 )
 async def test_what_may_pass_is_503_with_a_time_to_come_back(shop: httpx.AsyncClient, fault: str) -> None:
