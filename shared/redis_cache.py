@@ -4,6 +4,8 @@ A process that reaches Redis sees what the others write at once. One that does n
 and remembers what it could not tell; what it may serve is never older than what it knows. The *others* may meanwhile
 serve a version older than its writes: until it reaches Redis again and catches up, or, if it ends before that or Redis
 has thrown away its fence (by an eviction or a failover), until the entry lapses.
+
+Give Redis a policy that evicts, such as volatile-lru: one that is full and refuses writes goes on serving old entries.
 """
 
 import asyncio
@@ -137,7 +139,8 @@ class RedisStore:
         self._set_if_newer = redis.register_script(_OFFER)
         self._circuit = Circuit(answer_seconds, timer)
         self._lookups = _Lookups(self._fetch)
-        # By then all older entries that a Redis may still hold, or get from a slow reader, have lapsed.
+        # By then all older entries that Redis may still hold, or be given by a slow reader, have lapsed. A fence whose
+        # commit never came keeps the key out of this process's cache as long, and out of the others' FENCE_SECONDS.
         remembered = 1.1 * max(seconds, FENCE_SECONDS) + FENCE_SECONDS
         self._floors = Floors(remembered, timer)
         self._untold: TTLCache[str, int] = TTLCache(MAX_FLOORS, remembered, timer)

@@ -7,7 +7,7 @@ import pytest
 
 from shared.cache import MAX_LOADS, Entry, MemoryStore, Store, VersionedCache
 from shared.redis_cache import RedisStore
-from tests.unit.shared.cache_doubles import ONE, PATIENCE, THREE, TWO, Database, SlowLoad
+from tests.unit.shared.cache_doubles import ONE, PATIENCE, THREE, TWO, Database, SlowLoad, update
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -33,12 +33,6 @@ async def under_way(cache: VersionedCache, load: SlowLoad) -> "asyncio.Task[Entr
     reader = asyncio.create_task(cache.get("p", load))
     await load.has_read.wait()
     return reader
-
-
-async def update(cache: VersionedCache, db: Database, entry: Entry) -> None:
-    await cache.fence("p", entry.version)
-    db.entry = entry
-    await cache.put("p", entry)
 
 
 async def test_what_was_loaded_once_is_not_loaded_again(cache: VersionedCache, db: Database) -> None:

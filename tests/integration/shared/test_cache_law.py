@@ -9,15 +9,12 @@ from itertools import count
 from random import Random
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from shared.cache import Entry, MemoryStore, VersionedCache
 from shared.redis_cache import PAUSE_SECONDS, RedisStore
-from tests.integration.shared.conftest import Connect
-from tests.integration.shared.redis_server import RedisServer
 from tests.unit.shared.cache_doubles import PATIENCE, Timer, UnreliableRedis
 
 # Newer than all versions: what is seen of a product that was deleted.
@@ -163,11 +160,6 @@ async def test_a_process_with_its_own_cache_sees_nothing_older_than_it_saw(scrip
         await world.step(action, choice)
     await world.end()
     assert await world.cached() == [world.newest()]
-
-
-@pytest.fixture
-def redis(connect: Connect, server: RedisServer) -> Redis:
-    return connect(server)
 
 
 @quick

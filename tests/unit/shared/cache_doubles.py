@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from shared.cache import Entry
+from shared.cache import Entry, VersionedCache
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -50,6 +50,13 @@ class SlowLoad:
         self.has_read.set()
         await self.may_arrive.wait()
         return entry
+
+
+async def update(cache: VersionedCache, db: Database, entry: Entry) -> None:
+    """A write of the product "p", as a writer should do it."""
+    await cache.fence("p", entry.version)
+    db.entry = entry
+    await cache.put("p", entry)
 
 
 class UnreliableRedis:
