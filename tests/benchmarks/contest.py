@@ -8,10 +8,10 @@ from pathlib import Path
 
 from redis import Redis
 
-from tests.benchmarks.catalog import Catalog, filled, request
-from tests.benchmarks.comparison import WARM_UP, Outcome, Work, measure, measure_counted, works
+from tests.benchmarks.catalog import Catalog, filled
+from tests.benchmarks.comparison import PLAIN, WARM_UP, Outcome, measure, works
 from tests.benchmarks.load import Generator, Job
-from tests.benchmarks.serving import Recipe, Server, serving
+from tests.benchmarks.serving import Recipe, serving
 from tests.benchmarks.standstill import pause_all
 from tests.benchmarks.system import System
 
@@ -20,11 +20,10 @@ OURS_WITH_REDIS = "Backstock, Redis"
 FASTAPI = "FastAPI, Redis"
 HELLO = "hello world"
 BARE = "bare ASGI"
-PLAIN = "1 KB, ready made"
 
 _SPARE_TOKENS = 1_000
 _WARM_UPS = 5
-_EMPTY = Catalog("/", "", ())
+_PLAIN_SERVERS = dict.fromkeys((HELLO, BARE), Catalog("/", "", ()))
 
 Round = Sequence[Outcome]
 
@@ -79,21 +78,11 @@ class Contest:
             for name, catalog in catalogs.items():
                 warm_up = (catalog.read(WARM_UP) + catalog.page()) * _WARM_UPS
                 await self.generator.run(Job(servers[name].port, warm_up))
-            outcomes = [
-                await self._measure(work, servers[name], catalog)
+            return [
+                await measure(work, servers[name], catalog, self.generator, self.system)
                 for work in works(seconds)
-                for name, catalog in catalogs.items()
+                for name, catalog in (_PLAIN_SERVERS if work.name == PLAIN else catalogs).items()
             ]
-            plain = Work(PLAIN, lambda _: [request("GET", "/")], seconds=seconds)
-            outcomes += [
-                await measure(plain, servers[name], _EMPTY, self.generator) for name in (HELLO, BARE)
-            ]
-        return outcomes
-
-    async def _measure(self, work: Work, server: Server, catalog: Catalog) -> Outcome:
-        if server.name == FASTAPI:
-            return await measure(work, server, catalog, self.generator)
-        return await measure_counted(work, server, catalog, self.generator, self.system)
 
     def _recipes(self) -> list[Recipe]:
         common = {**os.environ, **self.system.cloud.environment}

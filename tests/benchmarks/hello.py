@@ -6,8 +6,8 @@ import functions_framework.aio
 import orjson
 from starlette.requests import Request
 
-# As JSON about as long as a product of the workload.
-_ANSWER = {"hello": "world", "padding": "x" * 1_000}
+# As JSON as long as a product of the workload.
+_ANSWER = {"hello": "world", "padding": "x" * 876}
 _BODY = orjson.dumps(_ANSWER)
 _HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(_BODY))]
 
