@@ -121,21 +121,27 @@ class _Writer:
             "description": markdown(description),
             "security": [{"token": [role]} for role in told.roles],
             "parameters": list(_parameters(told)),
-            "requestBody": told.body and {"required": True, "content": self._json(told.body, "validation")},
+            "requestBody": told.body
+            and {
+                "required": True,
+                "content": self._content(told.body, "validation", told.media_types),
+            },
             "responses": answers | problems,
         }
         # An empty ``security`` says that there is none; all else that is empty says nothing.
         return {name: value for name, value in written.items() if value or name == "security"}
 
-    def _json(self, model: type[BaseModel], mode: JsonSchemaMode) -> Json:
-        return {"application/json": {"schema": self._references[model, mode]}}
+    def _content(
+        self, model: type[BaseModel], mode: JsonSchemaMode, media_types: Sequence[str] = ("application/json",)
+    ) -> Json:
+        return {media_type: {"schema": self._references[model, mode]} for media_type in media_types}
 
     def _answer(self, endpoint: Endpoint, status: int) -> Json:
         answer = endpoint.operation.answers[status]
         written: Json = {
             "description": HTTPStatus(status).phrase,
             "headers": {name: _refer("headers", name) for name in answer.headers},
-            "content": answer.model and self._json(answer.model, "serialization"),
+            "content": answer.model and self._content(answer.model, "serialization"),
             "links": links(endpoint, answer, self._described),
         }
         return {name: value for name, value in written.items() if value}

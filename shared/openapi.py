@@ -63,6 +63,7 @@ class Operation:
         query: the model of the query string.
         headers: the types of request headers that mean something; each may be left out.
         body: the model of the JSON body.
+        media_types: as which the body may come.
     """
 
     roles: tuple[Role, ...]
@@ -72,6 +73,7 @@ class Operation:
     query: type[BaseModel] | None = None
     headers: Mapping[str, Any] = field(default_factory=dict)
     body: type[BaseModel] | None = None
+    media_types: tuple[str, ...] = ("application/json",)
 
     def __call__(self, handler: Handler) -> Handler:
         handler.__dict__["operation"] = self

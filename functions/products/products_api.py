@@ -172,6 +172,7 @@ class ProductsApi:
         path={"product_id": ProductId},
         headers={"If-Match": IfMatch},
         body=ProductPatch,
+        media_types=("application/merge-patch+json", "application/json"),
         answers={200: Answer(Product, headers=_VERSION)},
         problems=_MOVED,
     )

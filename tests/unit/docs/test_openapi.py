@@ -70,6 +70,7 @@ class ShoesApi:
         roles=("seller", "ops"),
         headers={"Idempotency-Key": Annotated[str, Field(max_length=9)]},
         body=Shoe,
+        media_types=("application/json", "application/shoe+json"),
         answers={201: Answer(StoredShoe, headers=("ETag", "Location"))},
         problems={400: {"too-many": "There is no room."}},
     )
@@ -247,6 +248,14 @@ def test_parameters_come_from_the_types_that_check_them(shoes: dict[str, Any]) -
     assert shoe_id["schema"] == {"type": "string", "pattern": "^[a-z]+$"}
     assert force["required"]
     assert "allowEmptyValue" not in force
+
+
+def test_a_body_is_required_in_one_of_its_media_types(shoes: dict[str, Any]) -> None:
+    schema = {"schema": {"$ref": "#/components/schemas/Shoe"}}
+    assert shoes["paths"]["/red-shoes"]["post"]["requestBody"] == {
+        "required": True,
+        "content": {"application/json": schema, "application/shoe+json": schema},
+    }
 
 
 @pytest.mark.parametrize(
