@@ -48,3 +48,9 @@ def test_the_system_keeps_what_the_document_promises(system: LocalCloud, caller:
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_document_is_served_to_anybody(system: LocalCloud) -> None:
+    answer = system.http.get("/products/openapi.json")
+    assert answer.raise_for_status().headers["content-type"] == "application/json"
+    assert answer.content == DOCUMENT.read_bytes()
