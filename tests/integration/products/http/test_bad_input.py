@@ -19,6 +19,7 @@ from tests.integration.refusals import refused
 from tests.unit.products.examples import content
 
 ELEVEN_MEGABYTES = 11_000_000
+METHODS = ("POST", "PUT", "PATCH")
 JSON = {"Content-Type": "application/json", "Idempotency-Key": "bad"}
 URL = "https://img.example/a.jpg"
 
@@ -106,11 +107,9 @@ def with_price(raw: str) -> bytes:
     ],
     ids=lambda value: value[:40].decode() if isinstance(value, bytes) else "",
 )
-@pytest.mark.parametrize("method", ["POST", "PUT"])
-def test_a_product_of_the_wrong_shape(
-    sender: Sender, method: str, body: bytes, fields: tuple[str, ...]
-) -> None:
-    refused(sender.send(method, content=body), 422, "validation-failed", *fields)
+def test_a_product_of_the_wrong_shape(sender: Sender, body: bytes, fields: tuple[str, ...]) -> None:
+    for method in ("POST", "PUT"):
+        refused(sender.send(method, content=body), 422, "validation-failed", *fields)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +129,6 @@ def test_a_patch_of_the_wrong_shape(sender: Sender, body: bytes, field: str) -> 
     refused(sender.send("PATCH", content=body), 422, "validation-failed", field)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
 @pytest.mark.parametrize(
     "body",
     [
@@ -145,35 +143,38 @@ def test_a_patch_of_the_wrong_shape(sender: Sender, body: bytes, field: str) -> 
     ],
     ids=range(18),
 )
-def test_a_body_that_is_no_json(sender: Sender, method: str, body: bytes) -> None:
-    refused(sender.send(method, content=body), 400, "malformed-json")
+def test_a_body_that_is_no_json(sender: Sender, body: bytes) -> None:
+    for method in METHODS:
+        refused(sender.send(method, content=body), 400, "malformed-json")
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
 @pytest.mark.parametrize(
-    "media_type",
-    ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "json"],
+    "headers",
+    [
+        {},
+        {"Content-Type": ""},
+        {"Content-Type": "text/plain"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "multipart/form-data; boundary=x"},
+        {"Content-Type": "json"},
+    ],
+    ids=str,
 )
-def test_a_body_of_another_type(sender: Sender, method: str, media_type: str) -> None:
-    answer = sender.send(method, content=spoilt(), headers={"Content-Type": media_type})
-    refused(answer, 415, "unsupported-media-type")
-
-
-def test_a_body_without_a_type(sender: Sender) -> None:
-    for method in ("POST", "PUT", "PATCH"):
-        refused(sender.send(method, content=spoilt(), headers={}), 415, "unsupported-media-type")
+def test_a_body_of_another_type(sender: Sender, headers: dict[str, str]) -> None:
+    for method in METHODS:
+        refused(sender.send(method, content=spoilt(), headers=headers), 415, "unsupported-media-type")
 
 
 @pytest.mark.parametrize("charset", ["iso-8859-1", "utf-16"])
 def test_json_is_utf_8_whatever_its_type_says(sender: Sender, charset: str) -> None:
     body = json.dumps(content(product_name="Bücher"), ensure_ascii=False).encode(charset)
     headers = {"Content-Type": f"application/json; charset={charset}"}
-    for method in ("POST", "PUT", "PATCH"):
+    for method in METHODS:
         refused(sender.send(method, content=body, headers=headers), 400, "malformed-json")
 
 
 @pytest.mark.parametrize("declared", [True, False])
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+@pytest.mark.parametrize("method", METHODS)
 def test_a_body_of_eleven_megabytes(sender: Sender, method: str, declared: bool) -> None:
     body = b" " * ELEVEN_MEGABYTES
     pieces = (body[i : i + 65_536] for i in range(0, len(body), 65_536))

@@ -6,6 +6,7 @@ What is on a list in which order, tests/integration/products/test_listing.py say
 import httpx
 import pytest
 
+from tests.e2e.harness import LocalCloud
 from tests.integration.products.http.caller import Caller
 from tests.integration.refusals import refused
 
@@ -18,18 +19,14 @@ def names(answer: httpx.Response) -> list[str]:
     return [product["product_name"] for product in answer.raise_for_status().json()["products"]]
 
 
-@pytest.fixture
-def shop(seller: Caller) -> Caller:
+@pytest.fixture(scope="module")
+def shop(system: LocalCloud) -> Caller:
     """A seller with five products."""
-    for name, price in (
-        ("Boot", "30.00"),
-        ("Élan", "10.00"),
-        ("Clog", "20.00"),
-        ("boat", "40.00"),
-        ("Sandal", "50.00"),
-    ):
-        seller.create(product_name=name, product_price=price)
-    return seller
+    caller = Caller(system.http, system.token("seller", sub="shop"))
+    prices = {"Boot": "30.00", "Élan": "10.00", "Clog": "20.00", "boat": "40.00", "Sandal": "50.00"}
+    for name, price in prices.items():
+        caller.create(product_name=name, product_price=price)
+    return caller
 
 
 @pytest.mark.parametrize(
@@ -114,5 +111,5 @@ def test_a_cursor_of_another_list_is_refused(shop: Caller, query: str) -> None:
     ],
     ids=lambda value: value[:30],
 )
-def test_a_list_that_cannot_be_made(seller: Caller, query: str, field: str) -> None:
-    refused(asked(seller, query), 422, "validation-failed", field)
+def test_a_list_that_cannot_be_made(shop: Caller, query: str, field: str) -> None:
+    refused(asked(shop, query), 422, "validation-failed", field)

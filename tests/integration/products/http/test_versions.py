@@ -34,22 +34,26 @@ def change(caller: Caller, method: str, path: str, condition: str) -> httpx.Resp
     return caller(method, path, json=body, headers={"If-Match": condition})
 
 
-@pytest.mark.parametrize("condition", ['"2"', "*", '"1", "2"'])
 @pytest.mark.parametrize("method", CHANGES)
-def test_the_version_that_is_meant_is_changed(seller: Caller, path: str, method: str, condition: str) -> None:
-    answer = change(seller, method, path, condition)
+def test_the_version_that_is_meant_is_changed(seller: Caller, path: str, method: str) -> None:
+    answer = change(seller, method, path, '"2"')
     assert answer.status_code == (204 if method == "DELETE" else 200)
     assert answer.headers.get("etag") == (None if method == "DELETE" else '"3"')
 
 
+@pytest.mark.parametrize("condition", ["*", '"1", "2"'])
+def test_more_than_one_version_may_be_meant(seller: Caller, path: str, condition: str) -> None:
+    assert change(seller, "PATCH", path, condition).headers["etag"] == '"3"'
+
+
 @pytest.mark.parametrize("condition", ['"1"', '"3"', 'W/"2"', '"1", "3"', "", '"2', "version 2"])
-@pytest.mark.parametrize("method", CHANGES)
 def test_another_version_than_is_meant_stays_as_it_is(
-    seller: Caller, product: dict[str, Any], path: str, method: str, condition: str
+    seller: Caller, product: dict[str, Any], path: str, condition: str
 ) -> None:
-    answer = change(seller, method, path, condition)
-    refused(answer, 412, "version-moved")
-    assert answer.headers["etag"] == '"2"'
+    for method in CHANGES:
+        answer = change(seller, method, path, condition)
+        refused(answer, 412, "version-moved")
+        assert answer.headers["etag"] == '"2"'
     assert seller("GET", path).json() == product
 
 
@@ -113,9 +117,9 @@ def test_of_conditional_changes_at_once_one_wins(seller: Caller, database: Clien
 def test_a_counter_that_many_raise_counts_them_all(seller: Caller, database: Client) -> None:
     """Compare and set, by If-Match: read, add one, write, and if somebody else was faster, again."""
     product_id = seller.create(product_description="0")["id"]
-    raises, path = 2, f"/{product_id}"
+    raises, path = 12, f"/{product_id}"
 
-    def raise_once() -> None:
+    def raise_it(_: int) -> None:
         while True:
             found = seller("GET", path)
             patch = {"product_description": str(int(found.json()["product_description"]) + 1)}
@@ -124,15 +128,11 @@ def test_a_counter_that_many_raise_counts_them_all(seller: Caller, database: Cli
                 return
             assert answer.status_code == 412, answer.text
 
-    def count(_: int) -> None:
-        for _ in range(raises):
-            raise_once()
-
-    with ThreadPoolExecutor(WRITERS) as threads:
-        list(threads.map(count, range(WRITERS)))
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(raise_it, range(raises)))
     found = seller("GET", path).json()
-    assert (found["product_description"], found["version"]) == (str(WRITERS * raises), WRITERS * raises + 1)
-    assert events(database, product_id) == list(range(1, WRITERS * raises + 2))
+    assert (found["product_description"], found["version"]) == (str(raises), raises + 1)
+    assert events(database, product_id) == list(range(1, raises + 2))
 
 
 def test_of_removals_at_once_one_removes(seller: Caller, database: Client, path: str) -> None:
