@@ -6,19 +6,24 @@ dies there.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import grpc
+import pytest
 from google.cloud.firestore import AsyncClient
+from hypothesis.stateful import RuleBasedStateMachine
 from pydantic import BaseModel
 
 from infra.local.clock import Clock
 from infra.local.firestore.service import FirestoreService
 from shared.errors import TransientError
 from shared.tasks import Queue
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -172,3 +177,25 @@ class Workshop:
             self.works.remove(work)
             if not work.running.cancelled() and (error := work.running.exception()):
                 raise error
+
+
+class Machine(RuleBasedStateMachine):
+    """A state machine over a world, in the event loop that serves the world's database."""
+
+    loop: ClassVar[asyncio.AbstractEventLoop]
+
+    def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run what the world does."""
+        return self.loop.run_until_complete(coroutine)
+
+
+@contextmanager
+def serving(machine: type[Machine], server: FirestoreServer) -> Iterator[pytest.MonkeyPatch]:
+    """Serve the database of ``machine``'s worlds; yields a patch that is undone at the end."""
+    machine.loop = asyncio.new_event_loop()
+    machine.loop.run_until_complete(server.start())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{server.port}")
+        yield patch
+    machine.loop.run_until_complete(server.stop())
+    machine.loop.close()

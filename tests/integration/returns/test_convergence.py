@@ -4,7 +4,6 @@ Hypothesis draws interleavings of ingestion, crons, deliveries (duplicate, late,
 progress, deaths at any call to the outside, and the passing of time.
 """
 
-import asyncio
 import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -14,7 +13,7 @@ import pytest
 from google.cloud.firestore import SERVER_TIMESTAMP
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from functions.returns import planner
 from functions.returns.ingestion import COLLECTION, Put, Removal
@@ -22,6 +21,7 @@ from functions.returns.model import Return
 from functions.returns.runs import IDLE, JOB_TYPE, STATE
 from infra.local.clock import Clock
 from tests.integration.returns.world import FirestoreServer, World
+from tests.integration.steps import Machine, serving
 from tests.unit.returns.examples import AT, content
 
 RETURN_IDS = [f"R-{n}" for n in range(7)]
@@ -34,25 +34,17 @@ any_of_them = st.integers(0, 99)
 
 @pytest.fixture(scope="module", autouse=True)
 def server() -> Iterator[None]:
-    patch = pytest.MonkeyPatch()
-    loop = asyncio.new_event_loop()
-    started = FirestoreServer(Clock())
-    loop.run_until_complete(started.start())
-    patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{started.port}")
-    # Batches of two in pages of two, so that a handful of returns makes a run of several tasks.
-    patch.setattr(planner, "BATCH_SIZE", 2)
-    patch.setattr(planner, "BATCHES_PER_PAGE", 2)
-    Sync.loop, Sync.server = loop, started
-    yield
-    patch.undo()
-    loop.run_until_complete(started.stop())
-    loop.close()
+    Sync.server = FirestoreServer(Clock())
+    with serving(Sync, Sync.server) as patch:
+        # Batches of two in pages of two, so that a handful of returns makes a run of several tasks.
+        patch.setattr(planner, "BATCH_SIZE", 2)
+        patch.setattr(planner, "BATCHES_PER_PAGE", 2)
+        yield
 
 
-class Sync(RuleBasedStateMachine):
+class Sync(Machine):
     """The returns sync at the mercy of its surroundings."""
 
-    loop: ClassVar[asyncio.AbstractEventLoop]
     server: ClassVar[FirestoreServer]
 
     def __init__(self) -> None:
@@ -64,9 +56,6 @@ class Sync(RuleBasedStateMachine):
 
     async def _new_world(self) -> World:
         return self.server.world()
-
-    def do(self, coroutine: Any) -> Any:
-        return self.loop.run_until_complete(coroutine)
 
     @initialize(rounds=st.integers(0, 4))
     def the_first_run_is_under_way(self, rounds: int) -> None:

@@ -5,7 +5,6 @@ Hypothesis draws interleavings of writes, deliveries (duplicate, late, out of or
 progress, deaths at any call to the outside, moods of the API, and the passing of time.
 """
 
-import asyncio
 import os
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -13,10 +12,10 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
 from infra.local.clock import Clock
-from tests.integration.steps import Work
+from tests.integration.steps import Machine, Work, serving
 from tests.integration.supply_chain.world import FirestoreServer, World, use_three_attempts
 
 PRODUCTS = ["p1", "p2"]
@@ -30,23 +29,15 @@ moods = st.sampled_from(["well", "well", "failing", "resting", "silent", "losing
 
 @pytest.fixture(scope="module", autouse=True)
 def server() -> Iterator[None]:
-    patch = pytest.MonkeyPatch()
-    loop = asyncio.new_event_loop()
-    started = FirestoreServer(Clock())
-    loop.run_until_complete(started.start())
-    patch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{started.port}")
-    use_three_attempts(patch)
-    Deliveries.loop, Deliveries.server = loop, started
-    yield
-    patch.undo()
-    loop.run_until_complete(started.stop())
-    loop.close()
+    Deliveries.server = FirestoreServer(Clock())
+    with serving(Deliveries, Deliveries.server) as patch:
+        use_three_attempts(patch)
+        yield
 
 
-class Deliveries(RuleBasedStateMachine):
+class Deliveries(Machine):
     """The catalog and its deliveries at the mercy of their surroundings."""
 
-    loop: ClassVar[asyncio.AbstractEventLoop]
     server: ClassVar[FirestoreServer]
 
     def __init__(self) -> None:
@@ -57,9 +48,6 @@ class Deliveries(RuleBasedStateMachine):
 
     async def _new_world(self) -> World:
         return self.server.world()
-
-    def do(self, coroutine: Any) -> Any:
-        return self.loop.run_until_complete(coroutine)
 
     @initialize(mood=moods)
     def the_first_product_is_on_its_way(self, mood: Any) -> None:
