@@ -7,7 +7,7 @@ progress, deaths at any call to the outside, and the passing of time.
 import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 from google.cloud.firestore import SERVER_TIMESTAMP
