@@ -263,8 +263,9 @@ async def test_an_answer_that_takes_for_ever_is_none(
     monkeypatch: pytest.MonkeyPatch, body: type[httpx.AsyncByteStream]
 ) -> None:
     monkeypatch.setattr(upstream, "REQUEST_SECONDS", 0.02)
-    with pytest.raises(UnknownOutcomeError):
-        await deliver(httpx.Response(200, stream=body()))
+    async with asyncio.timeout(5):
+        with pytest.raises(UnknownOutcomeError):
+            await deliver(httpx.Response(200, stream=body()))
 
 
 async def test_a_huge_answer_is_not_read_to_its_end() -> None:
