@@ -16,7 +16,7 @@ run: $(INSTALLED) ## The whole system on http://127.0.0.1:8080 (PORT=, DATA_DIR=
 	@exec $(BIN)/python -m infra.local
 
 # By file, as fixtures are shared by a file's tests; not the largest files first, as few tests may take long (tests/e2e).
-test: $(INSTALLED) ## All tests, on all processors (ARGS=-n0: in one process, as -s and --pdb need it)
+test: $(INSTALLED) ## All tests, on all processors (ARGS=-n0: in one process)
 	@$(BIN)/python -m pytest --ignore=tests/benchmarks -n logical --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(INSTALLED) ## Style, types and the rules of who may import whom
