@@ -1,6 +1,7 @@
-"""A request with an ``Idempotency-Key`` that dies on its way: its repetition makes the product, or finds it made."""
+"""Writes that die on their way, before their commit or after it: what the next request finds."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
+from random import Random
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from infra.local.cloud import Cloud
 from infra.local.environment import AUDIENCE
 from shared import clients
 from shared.auth import Authenticator
-from shared.cache import Entry, Fence, Held, VersionedCache
+from shared.cache import Held, MemoryStore, VersionedCache
 from shared.clock import utc_now
 from shared.http import http_app
 from shared.outbox import Outbox
@@ -24,22 +25,27 @@ from shared.settings import settings
 from shared.tasks import TaskQueues
 from tests.unit.products.examples import content
 
-BEFORE_THE_COMMIT, AFTER_THE_COMMIT = Fence, Entry
+KEY = {"Idempotency-Key": "order 66"}
+# How often a write gets to the cache before it dies there.
+BEFORE_THE_COMMIT, AFTER_THE_COMMIT = 0, 1
 
 
 class DeadlyStore:
-    """Holds nothing, and fails as no store does: that is where a request dies."""
+    """Holds entries in memory, and fails as no store does: that is where a request dies."""
 
     def __init__(self) -> None:
-        self.deadly: type[Fence] | type[Entry] | None = None
+        self.dies_after: int | None = None
+        self._store = MemoryStore(60, Random(0))
 
     async def look(self, key: str) -> Held:
-        return Fence(0)
+        return await self._store.look(key)
 
     async def offer(self, key: str, held: Held) -> Held:
-        if self.deadly and isinstance(held, self.deadly):
-            raise RuntimeError("The request dies here.")
-        return held
+        if self.dies_after is not None:
+            if self.dies_after == 0:
+                raise RuntimeError("The request dies here.")
+            self.dies_after -= 1
+        return await self._store.offer(key, held)
 
 
 @pytest.fixture
@@ -63,7 +69,7 @@ async def shop(cloud: Cloud, db: AsyncClient, store: DeadlyStore) -> AsyncIterat
     )
     token = cloud.users.mint({"aud": AUDIENCE, "sub": "ann", "roles": ["seller"]}, 600)
     transport = httpx.ASGITransport(app=http_app(api.routes()))  # type: ignore[arg-type]
-    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "order 66"}
+    headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(
         transport=transport, base_url="http://shop.example", headers=headers
     ) as client:
@@ -74,25 +80,47 @@ async def products(shop: httpx.AsyncClient) -> list[str]:
     return [product["id"] for product in (await shop.get("/")).raise_for_status().json()["products"]]
 
 
-async def test_who_dies_before_the_commit_leaves_the_key_to_the_next(
+async def dies(request: Awaitable[httpx.Response], store: DeadlyStore, when: int) -> None:
+    store.dies_after = when
+    assert (await request).status_code == 500
+    store.dies_after = None
+
+
+async def test_a_creation_that_dies_before_its_commit_leaves_the_key_to_the_next(
     shop: httpx.AsyncClient, store: DeadlyStore
 ) -> None:
-    store.deadly = BEFORE_THE_COMMIT
-    assert (await shop.post("/", json=content())).status_code == 500
+    await dies(shop.post("/", json=content(), headers=KEY), store, BEFORE_THE_COMMIT)
     assert await products(shop) == []
-    store.deadly = None
     # As if it had never been used: another body is good too.
-    made = await shop.post("/", json=content(product_price="1.00"))
+    made = await shop.post("/", json=content(product_price="1.00"), headers=KEY)
     assert made.status_code == 201
     assert await products(shop) == [made.json()["id"]]
 
 
-async def test_who_dies_after_the_commit_leaves_the_answer_to_the_next(
+async def test_a_creation_that_dies_after_its_commit_leaves_the_answer_to_the_next(
     shop: httpx.AsyncClient, store: DeadlyStore
 ) -> None:
-    store.deadly = AFTER_THE_COMMIT
-    assert (await shop.post("/", json=content())).status_code == 500
+    await dies(shop.post("/", json=content(), headers=KEY), store, AFTER_THE_COMMIT)
     made = await products(shop)
-    repeated = await shop.post("/", json=content())
+    repeated = await shop.post("/", json=content(), headers=KEY)
     assert (repeated.status_code, repeated.headers["etag"]) == (201, '"1"')
     assert await products(shop) == made == [repeated.json()["id"]]
+
+
+@pytest.mark.parametrize(
+    ("method", "when", "status", "version"),
+    [
+        ("PATCH", BEFORE_THE_COMMIT, 200, '"1"'),
+        ("PATCH", AFTER_THE_COMMIT, 200, '"2"'),
+        ("DELETE", BEFORE_THE_COMMIT, 200, '"1"'),
+        ("DELETE", AFTER_THE_COMMIT, 404, None),
+    ],
+)
+async def test_a_write_that_dies_leaves_nothing_in_the_cache_that_is_no_longer_so(
+    shop: httpx.AsyncClient, store: DeadlyStore, method: str, when: int, status: int, version: str | None
+) -> None:
+    path = f"/{(await shop.post('/', json=content())).json()['id']}"
+    body = {} if method == "PATCH" else None
+    await dies(shop.request(method, path, json=body), store, when)
+    found = await shop.get(path)
+    assert (found.status_code, found.headers.get("etag")) == (status, version)
