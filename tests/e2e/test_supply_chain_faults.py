@@ -13,7 +13,7 @@ from tests.e2e.catalog_campaign import CatalogCampaign
 from tests.e2e.harness import LocalCloud
 
 SEEDS = [int(seed) for seed in os.environ.get("CATALOG_FAULT_SEEDS", "1,2").split(",")]
-STEPS = 120
+STEPS = 90
 
 
 @pytest.fixture
