@@ -131,6 +131,7 @@ class VersionedCache:
             for _ in range(MAX_LOADS):
                 entry = await load()
                 if entry is None:
+                    await self._tell_of_nothing(key, seen)
                     return None
                 held = await self._store.offer(key, entry)
                 if isinstance(held, Entry):
@@ -139,6 +140,11 @@ class VersionedCache:
                     break
                 seen = held
             return entry
+
+    async def _tell_of_nothing(self, key: str, seen: Fence) -> None:
+        """What was fenced for its deletion is gone, though perhaps nobody was told yet: as :meth:`remove`."""
+        if seen.version:
+            await self._store.offer(key, Fence(seen.version + 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ No read-write transaction: a commit carries the precondition that the product is
 concurrent writers one writes and the other reads again.
 """
 
+import asyncio
+import random
 import secrets
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
 
 COLLECTION = "products"
 # Other writers of the same product can make a commit fail; each turn reads again what they wrote.
-_MAX_TURNS = 8
+_MAX_TURNS = 12
+# The longest pause before the second turn; it grows with each, so that many writers at once come apart.
+_PAUSE_SECONDS = 0.02
 
 Fields = dict[str, Any]
 Precondition = Callable[[int], None]
@@ -123,7 +127,7 @@ class Catalog:
         precondition: Precondition,
     ) -> Written:
         """Put what ``change`` makes of the stored fields in their place. Arguments and errors as :meth:`replace`."""
-        for _ in range(_MAX_TURNS):
+        async for _ in _turns():
             stored = await self._read(product_id, owner)
             precondition(stored.version)
             fields = stored.fields | stored_fields(change(stored.fields)) | self._next(stored)
@@ -133,7 +137,7 @@ class Catalog:
 
     async def delete(self, product_id: str, owner: str | None, precondition: Precondition) -> None:
         """Remove a product. Arguments and errors as :meth:`replace`."""
-        for _ in range(_MAX_TURNS):
+        async for _ in _turns():
             stored = await self._read(product_id, owner)
             precondition(stored.version)
             if await self._remove(product_id, stored):
@@ -196,6 +200,13 @@ class _Write:
     task: ProductEvent
     kind: EventType
     user_id: str
+
+
+async def _turns() -> AsyncIterator[int]:
+    """Turns at a write that others may be in the way of, with pauses of random length in between."""
+    for turn in range(_MAX_TURNS):
+        await asyncio.sleep(turn * random.uniform(0, _PAUSE_SECONDS))
+        yield turn
 
 
 def no_product(product_id: str) -> Problem:

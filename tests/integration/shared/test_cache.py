@@ -165,10 +165,10 @@ async def test_a_load_that_was_overtaken_leaves_the_next_one_to_be_shared(
     overtaken = await under_way(cache, before)
     await cache.fence("p", 2)
     current = await under_way(cache, after)
-    db.entry = None
     before.may_arrive.set()
     await overtaken
-    joined = asyncio.create_task(cache.get("p", db.load))
+    another = Database(None)
+    joined = asyncio.create_task(cache.get("p", another.load))
     # Whoever could have been loading by then, is.
     await cache.get("q", Database(None).load)
     after.may_arrive.set()
