@@ -92,3 +92,5 @@ def configure() -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(CloudFormatter(os.environ.get("GOOGLE_CLOUD_PROJECT", "")))
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO").upper(), handlers=[handler], force=True)
+    # It has a line for each request, of which our own lines tell what matters.
+    logging.getLogger("httpx").setLevel(logging.WARNING)

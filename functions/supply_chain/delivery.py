@@ -131,7 +131,7 @@ class Delivery:
         try:
             if not held.outlasts_a_request(self.clock()):
                 raise TransientError("The lane is held for too short a time to send.")
-            delivered = await self.api.deliver(event, body)
+            await self.api.deliver(event, body)
         except UnknownOutcomeError:
             # The lane stays held until the request has surely come to its end.
             raise
@@ -141,8 +141,5 @@ class Delivery:
         except (TransientError, PermanentError) as error:
             await self.lanes.release(held, str(error))
             raise
-        await self.lanes.settle(held, delivered.version)
-        _log.info(
-            "supply_chain.delivered",
-            extra={"event": event.task.event_id, "remote_version": delivered.version},
-        )
+        await self.lanes.settle(held)
+        _log.info("supply_chain.delivered", extra={"event": event.task.event_id})

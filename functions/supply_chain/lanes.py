@@ -99,8 +99,8 @@ class Lanes:
         lane_result, event_result = await _commit(batch)
         return Held(replace(event, update_time=event_result.update_time), until, lane_result.update_time)
 
-    async def settle(self, held: Held, remote_version: int) -> None:
-        """Note that the API has the event's version, or a newer one.
+    async def settle(self, held: Held) -> None:
+        """Note that the API has the event's version.
 
         Raises:
             TransientError: the lane is not held any more; another attempt will see what is so.
@@ -109,17 +109,12 @@ class Lanes:
         synced = {
             "claimed_until": None,
             "not_before": None,
-            "synced_version": remote_version,
+            "synced_version": event.version,
             "synced_at": now,
         }
         if event.type == "product:deleted":
             synced["expire_at"] = now + KEPT
-        if remote_version == event.version:
-            await self._change(held, synced, ended("synced", now))
-        else:
-            await self._change(
-                held, synced, ended("superseded", now, f"The API has version {remote_version}.")
-            )
+        await self._change(held, synced, ended("synced", now))
 
     async def release(self, held: Held, error: str, not_before: datetime | None = None) -> None:
         """Let others pass, since this attempt has failed.

@@ -34,13 +34,6 @@ class UnknownOutcomeError(TransientError):
     """No answer came: the request may have been carried out, or may be yet."""
 
 
-@dataclass(frozen=True)
-class Delivered:
-    """What the API has now; ``version`` is above the delivered one if it had a newer one already."""
-
-    version: int
-
-
 class SupplyChainApi:
     """``POST`` and ``GET /products/{id}`` of the supply-chain API.
 
@@ -52,8 +45,8 @@ class SupplyChainApi:
         self._http = http
         self._clock = clock
 
-    async def deliver(self, event: "StoredEvent", product: dict[str, Any] | None) -> Delivered:
-        """Send one version of a product; ``None`` says that it was deleted.
+    async def deliver(self, event: "StoredEvent", product: dict[str, Any] | None) -> None:
+        """Send one version of a product, the newest that was ever sent; ``None`` says that it was deleted.
 
         Sent again it changes nothing, by its ``Idempotency-Key``.
 
@@ -61,7 +54,7 @@ class SupplyChainApi:
             RetryAfterError: the API wants to rest.
             UnknownOutcomeError: no answer came in time.
             TransientError: it may work later.
-            PermanentError: the API will never take this.
+            PermanentError: the API will never take this, or has a version that we never sent.
         """
         body = orjson.dumps(
             {
@@ -79,17 +72,19 @@ class SupplyChainApi:
         }
         status, answer = await self._request("POST", event.product_id, content=body, headers=headers)
         if status in _CONFLICT:
-            return await self._after_conflict(event, answer)
+            await self._after_conflict(event, answer)
+            return
         self._accept(status, answer)
         _confirm(answer, event.version)
-        return Delivered(event.version)
 
-    async def _after_conflict(self, event: "StoredEvent", answer: "_Answer") -> Delivered:
-        """The API has this version or a newer one, or else it contradicts itself."""
+    async def _after_conflict(self, event: "StoredEvent", answer: "_Answer") -> None:
+        """Let pass only an API that has this very version already."""
         remote = await self._remote_version(event.product_id)
         if remote is None or remote < event.version:
             raise TransientError(f"The API refuses version {event.version} and has {remote}: {answer.reason}")
-        return Delivered(remote)
+        if remote > event.version:
+            # To call ours superseded would be to lose it in silence: there is none of ours that will come instead.
+            raise PermanentError(f"The API has version {remote}, but ours is {event.version}.")
 
     async def _remote_version(self, product_id: str) -> int | None:
         status, answer = await self._request("GET", product_id)

@@ -66,7 +66,7 @@ async def test_deliveries_with_a_wrong_key_are_tried_again(
 
 
 @pytest.mark.parametrize(
-    ("version", "status", "error"), [(2, "synced", ""), (5, "superseded", "The API has version 5.")]
+    ("version", "status", "error"), [(2, "synced", ""), (5, "dead", "The API has version 5, but ours is 2.")]
 )
 async def test_a_version_that_is_there_already_is_not_sent_again(
     cloud: Cloud,
