@@ -4,7 +4,6 @@ from functools import cache
 from pathlib import Path
 
 import functions_framework.aio
-from shared.cache import versioned_cache
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,6 +16,7 @@ from functions.products.reading import ProductReader
 from functions.products.supply_chain_state import SupplyChainStates
 from shared import clients
 from shared.auth import Authenticator
+from shared.cache import versioned_cache
 from shared.clock import utc_now
 from shared.http import http_app
 from shared.outbox import Outbox
