@@ -149,22 +149,7 @@ def _log_request(request: Request, status: int, took: float) -> None:
         "userAgent": request.headers.get("user-agent", ""),
         "remoteIp": request.client.host if request.client else "",
     }
-    level = logging.WARNING if status >= 500 else logging.INFO
-    if _log.isEnabledFor(level):
-        _log.handle(_RequestRecord(level, entry))
-
-
-# All that a formatter may ask of a record, made once: to find it out anew (where in the code the line comes from, in
-# which thread) takes a good part of the time of a cached answer.
-_BLANK = vars(logging.LogRecord(_log.name, logging.INFO, __file__, 0, "request", (), None))
-
-
-class _RequestRecord(logging.LogRecord):
-    """The line of a request."""
-
-    def __init__(self, level: int, entry: dict[str, Any]) -> None:
-        said = {"levelno": level, "levelname": logging.getLevelName(level), "created": time.time()}
-        vars(self).update(_BLANK | said | {"httpRequest": entry})
+    _log.log(logging.WARNING if status >= 500 else logging.INFO, "request", extra={"httpRequest": entry})
 
 
 def http_app(routes: Sequence[Route]) -> Response:

@@ -75,22 +75,20 @@ class CloudFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, Any] = {
             "severity": record.levelname,
-            "message": _text(record.getMessage()),
+            "message": record.getMessage(),
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "logger": record.name,
         }
         if current := trace.current():
             entry["logging.googleapis.com/trace"] = f"projects/{self._project}/traces/{current}"
-        entry |= redact({key: value for key, value in vars(record).items() if key not in _STANDARD})
+        entry |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.exc_info:
-            entry["exception"] = _text(self.formatException(record.exc_info))
-        return orjson.dumps(entry).decode()
+            entry["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(redact(entry)).decode()
 
 
 def configure() -> None:
     """Send every log line of this process to standard output, at ``LOG_LEVEL`` (default INFO) and above."""
-    # What our lines do not show, no record needs to find out.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(CloudFormatter(os.environ.get("GOOGLE_CLOUD_PROJECT", "")))
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO").upper(), handlers=[handler], force=True)
