@@ -1,4 +1,4 @@
-"""The typed view of ``topology.yaml``: the functions, queues, schedules and indexes, and their bounds.
+"""The typed view of ``topology.yaml``: the functions, queues, buckets, schedules and indexes, and their bounds.
 
 Terraform reads the same file with ``yamldecode``; the local cloud and the tests read it through :func:`load`.
 """
@@ -16,13 +16,21 @@ TOPOLOGY_FILE = Path(__file__).with_name("topology.yaml")
 FunctionName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")]
 QueueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,100}$")]
 JobName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,500}$")]
+TriggerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$")]
+# Deployed with the project's name before it: the two, which can have 30 characters, must not exceed 63.
+BucketName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$")]
 Duration = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?s$")]
+Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/*\s]+)$")]
 IndexField = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][\w.]* (ASC|DESC|CONTAINS)$")]
 
 
 def seconds(duration: str) -> float:
     """``"2.5s"`` as 2.5."""
     return float(duration.removesuffix("s"))
+
+
+# https://cloud.google.com/run/docs/configuring/request-timeout: of a function that events call, 9 minutes.
+_LONGEST_EVENT_SECONDS = 540
 
 
 class TopologyError(Exception):
@@ -38,7 +46,7 @@ class Function(_Part):
 
     entry_point: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     room: str = Field(description="Package below functions/ that holds it.")
-    access: Literal["public", "scheduler", "tasks"] = Field(
+    access: Literal["public", "scheduler", "tasks", "events"] = Field(
         description="Who may call it: anyone with a user's token, or only the platform's own callers."
     )
     memory: str = Field(pattern=r"^\d+(Mi|Gi)$")
@@ -56,6 +64,10 @@ class Function(_Part):
             raise ValueError("concurrency above 1 wants at least 1 CPU")
         if self.min_instances > self.max_instances:
             raise ValueError("min_instances is above max_instances")
+        if self.access == "events" and self.timeout > _LONGEST_EVENT_SECONDS:
+            raise ValueError(
+                f"a function that events call has a timeout of {_LONGEST_EVENT_SECONDS} s at most"
+            )
         return self
 
 
@@ -88,6 +100,34 @@ class Schedule(_Part):
         if self.time_zone not in available_timezones():
             raise ValueError(f"{self.time_zone!r} is not a time zone")
         return self
+
+
+class CorsRule(_Part):
+    """What pages of other sites may do with a bucket's objects."""
+
+    origins: tuple[Origin, ...] = Field(min_length=1, description='Such as "https://shop.example", or "*".')
+    methods: tuple[Literal["GET", "HEAD", "PUT"], ...] = Field(min_length=1)
+    headers: tuple[str, ...] = Field(default=(), description="That a page may send, and read in an answer.")
+    max_age: Duration = Field(description="How long a browser may remember the rule.")
+
+
+class Bucket(_Part):
+    """A Cloud Storage bucket in the functions' region, with uniform access and without versions of its objects."""
+
+    public: bool = Field(description="Whether anyone may read its objects, by name.")
+    cors: tuple[CorsRule, ...] = ()
+
+
+class Trigger(_Part):
+    """An Eventarc trigger: POSTs each event of a bucket to a function, and again until it is acknowledged."""
+
+    target: FunctionName
+    bucket: BucketName
+    event_type: Literal[
+        "google.cloud.storage.object.v1.finalized",
+        "google.cloud.storage.object.v1.deleted",
+        "google.cloud.storage.object.v1.metadataUpdated",
+    ]
 
 
 class Index(_Part):
@@ -124,6 +164,10 @@ class Topology(_Part):
     functions: dict[FunctionName, Function]
     queues: dict[QueueName, Queue]
     schedules: dict[JobName, Schedule]
+    buckets: dict[BucketName, Bucket] = Field(
+        default_factory=dict, description="By their names without the project's."
+    )
+    triggers: dict[TriggerName, Trigger] = Field(default_factory=dict)
     firestore: Firestore
 
     @model_validator(mode="after")
@@ -132,10 +176,21 @@ class Topology(_Part):
             self._require_access(f"queues.{name}.target", queue.target, "tasks")
         for name, schedule in self.schedules.items():
             self._require_access(f"schedules.{name}.target", schedule.target, "scheduler")
+        for name, trigger in self.triggers.items():
+            self._require_access(f"triggers.{name}.target", trigger.target, "events")
+            if trigger.bucket not in self.buckets:
+                raise ValueError(f"triggers.{name}.bucket: there is no bucket {trigger.bucket!r}")
+        self._require_one_trigger_each()
         for name, function in self.functions.items():
             if missing := set(function.enqueues) - set(self.queues):
                 raise ValueError(f"functions.{name}.enqueues: no queue {', '.join(sorted(missing))}")
         return self
+
+    def _require_one_trigger_each(self) -> None:
+        """Cloud Run functions take one event trigger each."""
+        targets = [trigger.target for trigger in self.triggers.values()]
+        if twice := sorted({target for target in targets if targets.count(target) > 1}):
+            raise ValueError(f"triggers: {', '.join(twice)} can be the target of one trigger only")
 
     def _require_access(self, where: str, function: str, access: str) -> None:
         if function not in self.functions:

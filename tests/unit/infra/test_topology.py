@@ -32,6 +32,16 @@ functions:
     min_instances: 0
     max_instances: 10
     secrets: [API_KEY]
+  look-at:
+    entry_point: look_at
+    room: shop
+    access: events
+    memory: 1Gi
+    cpu: 2
+    concurrency: 4
+    timeout: 539
+    min_instances: 0
+    max_instances: 4
 queues:
   work:
     target: do-work
@@ -48,6 +58,19 @@ schedules:
     time_zone: Etc/UTC
     retry_count: 3
     deadline: 60s
+buckets:
+  originals:
+    public: false
+    cors:
+      - origins: ["https://shop.example"]
+        methods: [PUT]
+        headers: [Content-Type]
+        max_age: 600s
+triggers:
+  lookAt:
+    target: look-at
+    bucket: originals
+    event_type: google.cloud.storage.object.v1.finalized
 firestore:
   indexes:
     - collection: orders
@@ -84,6 +107,8 @@ def test_a_valid_topology_is_read_with_its_types() -> None:
     assert seconds(topology.queues["work"].max_retry_duration) == 0
     assert topology.firestore.indexes[0].fields == ("account ASC", "created_at DESC")
     assert topology.firestore.exemptions == ()
+    assert topology.buckets["originals"].cors[0].headers == ("Content-Type",)
+    assert topology.triggers["lookAt"].bucket == "originals"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +145,13 @@ def test_a_valid_topology_is_read_with_its_types() -> None:
             "firestore.indexes.0",
             "one CONTAINS",
         ),
+        ("  originals:\n", "  Originals:\n", "buckets.Originals", "pattern"),
+        ("  originals:\n", f"  {'o' * 33}:\n", "buckets.ooo", "pattern"),
+        ("methods: [PUT]", "methods: [POST]", "buckets.originals.cors.0.methods.0", "'PUT'"),
+        ("shop.example", "shop.example/", "buckets.originals.cors.0.origins.0", "pattern"),
+        ("object.v1.finalized", "object.v1.finalised", "triggers.lookAt.event_type", "finalized"),
         # inconsistent
+        ("timeout: 539", "timeout: 541", "functions.look-at", "540 s at most"),
         ("concurrency: 1\n", "concurrency: 2\n", "functions.do-work", "at least 1 CPU"),
         (
             "min_instances: 0\n    max_instances: 10",
@@ -139,6 +170,16 @@ def test_a_valid_topology_is_read_with_its_types() -> None:
         ("enqueues: [work]", "enqueues: [work, play]", "functions.cron-start.enqueues", "no queue play"),
         ("target: do-work", "target: cron-start", "queues.work.target", "'access: tasks'"),
         ("target: cron-start", "target: do-work", "schedules.startWork.target", "'access: scheduler'"),
+        ("target: look-at", "target: look-on", "triggers.lookAt.target", "there is no function 'look-on'"),
+        ("target: look-at", "target: do-work", "triggers.lookAt.target", "'access: events'"),
+        ("bucket: originals", "bucket: copies", "triggers.lookAt.bucket", "there is no bucket 'copies'"),
+        (
+            "triggers:\n",
+            "triggers:\n  again: {target: look-at, bucket: originals,"
+            " event_type: google.cloud.storage.object.v1.deleted}\n",
+            "triggers: look-at",
+            "one trigger only",
+        ),
         # twice
         ("  do-work:\n", "  cron-start:\n", "'cron-start'", "given twice"),
         ("timeout: 300", "timeout: 300\n    cpu: 1", "'cpu'", "given twice"),
