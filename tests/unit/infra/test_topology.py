@@ -36,7 +36,7 @@ functions:
     entry_point: look_at
     room: shop
     access: events
-    memory: 1Gi
+    memory: 2Gi
     cpu: 2
     concurrency: 4
     timeout: 539
