@@ -9,12 +9,13 @@ from typing import Any
 from google.rpc.code_pb2 import Code
 
 from infra.local.alarm import Alarm
+from infra.local.attempt_faults import Faults
 from infra.local.clock import Clock
 from infra.local.delivery import Delivery, Outcome, answered, unanswered
 from infra.local.http_target import TokenMinter
 from infra.local.prototime import seconds_of, timestamp
 from infra.local.tasks import attempts
-from infra.local.tasks.faults import FaultPlan, Faults
+from infra.local.tasks.faults import FaultPlan
 from infra.local.tasks.names import short
 from infra.local.tasks.queues import PAUSED, effective_retry, retry_policy
 from infra.local.tasks.rates import TokenBucket, hold_seconds, retry_after_seconds
