@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -20,6 +21,7 @@ class Keys:
     platform: signs the tokens with which Cloud Tasks and Cloud Scheduler call functions.
     algolia_admin, algolia_search: API keys, 32 hexadecimal digits as Algolia's are.
     supply_chain: the supply-chain API's key.
+    storage: signs links to objects, as the functions' service account.
     """
 
     users: rsa.RSAPrivateKey
@@ -27,16 +29,18 @@ class Keys:
     algolia_admin: str
     algolia_search: str
     supply_chain: str
+    storage: rsa.RSAPrivateKey
 
     @classmethod
     def generate(cls) -> Self:
         """New keys."""
         return cls(
-            users=rsa.generate_private_key(65537, _RSA_BITS),
-            platform=rsa.generate_private_key(65537, _RSA_BITS),
-            algolia_admin=secrets.token_hex(16),
-            algolia_search=secrets.token_hex(16),
-            supply_chain=secrets.token_hex(16),
+            users=_new_private_key(),
+            platform=_new_private_key(),
+            algolia_admin=_new_key(),
+            algolia_search=_new_key(),
+            supply_chain=_new_key(),
+            storage=_new_private_key(),
         )
 
     @classmethod
@@ -47,24 +51,28 @@ class Keys:
             write_private(path, keys._to_json())
             return keys
         kept = json.loads(path.read_text(encoding="ascii"))
+        lacking = {name: make() for name, make in _YOUNGER.items() if name not in kept}
+        kept |= lacking
         keys = cls(
             users=_private_key(kept["users"]),
             platform=_private_key(kept["platform"]),
             algolia_admin=kept["algolia_admin"],
             algolia_search=kept["algolia_search"],
-            supply_chain=kept.get("supply_chain") or secrets.token_hex(16),
+            supply_chain=kept["supply_chain"],
+            storage=_private_key(kept["storage"]),
         )
-        if "supply_chain" not in kept:  # the file is older than this key
+        if lacking:
             write_private(path, keys._to_json())
         return keys
 
     def _to_json(self) -> str:
         kept = {
-            "users": _pem(self.users),
-            "platform": _pem(self.platform),
+            "users": pem(self.users),
+            "platform": pem(self.platform),
             "algolia_admin": self.algolia_admin,
             "algolia_search": self.algolia_search,
             "supply_chain": self.supply_chain,
+            "storage": pem(self.storage),
         }
         return json.dumps(kept, indent=1)
 
@@ -78,7 +86,16 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def _pem(key: rsa.RSAPrivateKey) -> str:
+def _new_key() -> str:
+    return secrets.token_hex(16)
+
+
+def _new_private_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65537, _RSA_BITS)
+
+
+def pem(key: rsa.RSAPrivateKey) -> str:
+    """The key in PKCS #8, without a password."""
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode("ascii")
@@ -89,3 +106,10 @@ def _private_key(pem: str) -> rsa.RSAPrivateKey:
     if not isinstance(key, rsa.RSAPrivateKey):
         raise TypeError(f"an RSA key is needed, not {type(key).__name__}")
     return key
+
+
+# What a file that an older version made may lack, as it is written there.
+_YOUNGER: Mapping[str, Callable[[], str]] = {
+    "supply_chain": _new_key,
+    "storage": lambda: pem(_new_private_key()),
+}
