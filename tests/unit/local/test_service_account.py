@@ -14,6 +14,7 @@ def test_googles_libraries_find_and_use_the_key(tmp_path: Path, monkeypatch: pyt
     key = rsa.generate_private_key(65537, 2048)
     path = write_service_account(tmp_path, key)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT")
 
     credentials, project = google.auth.default()
 
