@@ -147,7 +147,9 @@ class Gateway:
 
 
 def _delivery(request: web.Request) -> str:
-    """The name of a task's or job's attempt; empty for any other request."""
+    """The name of a task's, job's or event's attempt; empty for any other request."""
+    if "ce-id" in request.headers:
+        return f"{request.headers['ce-id']} {request.headers.get('traceparent', '')}"
     return " ".join(request.headers[name] for name in _ATTEMPT_HEADERS if name in request.headers)
 
 

@@ -14,7 +14,8 @@ from tests.integration.local.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-_DELIVERY = {"X-CloudTasks-QueueName": "q", "X-CloudTasks-TaskName": "t", "X-CloudTasks-TaskRetryCount": "0"}
+_TASK = {"X-CloudTasks-QueueName": "q", "X-CloudTasks-TaskName": "t", "X-CloudTasks-TaskRetryCount": "0"}
+_EVENT = {"ce-id": "e1", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 
 
 @pytest.mark.parametrize(
@@ -124,18 +125,19 @@ async def test_a_request_waits_for_the_process_to_come_back(
     await killing
 
 
+@pytest.mark.parametrize("delivery", [_TASK, _EVENT])
 async def test_a_planned_crash_hits_the_delivery_and_nothing_else(
-    http: aiohttp.ClientSession, gateway: Gateway, supervisor: Supervisor
+    http: aiohttp.ClientSession, gateway: Gateway, supervisor: Supervisor, delivery: dict[str, str]
 ) -> None:
     before = supervisor.restarts
     gateway.set_crashes({"crash_rate": 1.0, "seed": 7})
-    async with http.post("/echo", headers=_DELIVERY) as response:
+    async with http.post("/echo", headers=delivery) as response:
         assert response.status == 502
     assert supervisor.restarts == before + 1
-    async with http.post("/echo") as response:
+    async with http.post("/echo", headers={"traceparent": _EVENT["traceparent"]}) as response:
         assert response.status == 200
     gateway.set_crashes({})
-    async with http.post("/echo", headers=_DELIVERY) as response:
+    async with http.post("/echo", headers=delivery) as response:
         assert response.status == 200
 
 
