@@ -1,0 +1,179 @@
+"""The two buckets: originals, which only the platform reads, and renditions, which everybody does.
+
+Google's client blocks, so each call runs in a thread.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from google.api_core.exceptions import NotFound, PreconditionFailed
+
+from shared.images import original_name
+
+if TYPE_CHECKING:
+    from google.cloud.storage import Blob, Bucket
+
+# A rendition's name says what is in it, so it never changes.
+CACHE_CONTROL = "public, max-age=31536000, immutable"
+_SUFFIXES = {"image/webp": "webp", "image/jpeg": "jpg", "image/avif": "avif", "image/png": "png", "image/gif": "gif"}
+# Seconds for one request, and for all its repetitions: several fit into an attempt.
+_REQUEST_SECONDS = 20
+_RETRY_SECONDS = 40
+# A stream goes to the bucket in requests of this size.
+_CHUNK_BYTES = 4 * 1024 * 1024
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Original:
+    """An original that is there; ``series`` is that of the task which brought it, None for an upload."""
+
+    generation: int
+    series: int | None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object as a listing shows it."""
+
+    name: str
+    generation: int
+    updated: datetime
+
+
+class Originals:
+    """The uploads bucket."""
+
+    def __init__(self, bucket: "Bucket") -> None:
+        self._bucket = bucket
+
+    async def find(self, name: str) -> Original | None:
+        """The original of that name, if there is one."""
+        blob = await _call(self._bucket.get_blob, name)
+        if blob is None:
+            return None
+        series = (blob.metadata or {}).get("series", "")
+        return Original(int(blob.generation), int(series) if series.isdecimal() else None)
+
+    async def read(self, name: str, generation: int) -> bytes | None:
+        """The bytes of one generation; ``None`` if it has been overwritten or deleted."""
+        try:
+            data: bytes = await _call(self._bucket.blob(name, generation=generation).download_as_bytes)
+        except NotFound:
+            return None
+        return data
+
+    async def write(self, name: str, media_type: str, chunks: AsyncIterator[bytes], series: int) -> None:
+        """Stream an original to the bucket. Nothing of it is kept if ``chunks`` breaks off."""
+        blob = self._bucket.blob(name)
+        blob.metadata = {"series": str(series)}
+        writer = await asyncio.to_thread(_open, blob, media_type)
+        try:
+            async for chunk in chunks:
+                await asyncio.to_thread(writer.write, chunk)
+            await asyncio.to_thread(writer.close)
+        except BaseException:
+            await asyncio.to_thread(writer.terminate)
+            raise
+
+    async def rewrite(self, name: str, original: Original, series: int) -> None:
+        """Write an original onto itself, as brought in ``series``: a new generation, which is announced anew.
+
+        One that has been overwritten or deleted meanwhile is left alone: that has been announced itself.
+        """
+        source = self._bucket.blob(name, generation=original.generation)
+        target = self._bucket.blob(name)
+        target.metadata = {"series": str(series)}
+        try:
+            await _call(source.reload)
+            target.content_type = source.content_type
+            await _call(target.rewrite, source, if_generation_match=original.generation)
+        except (NotFound, PreconditionFailed):
+            return
+
+    async def delete(self, name: str, generation: int | None = None) -> None:
+        """Delete an original, or one generation of it alone; it may be gone already."""
+        await _delete(self._bucket, name, generation)
+
+    async def page(self, after: str, limit: int) -> Sequence[Listed]:
+        """Up to ``limit`` objects whose names come after ``after``, in order."""
+        return await asyncio.to_thread(_page, self._bucket, after, limit)
+
+
+class Renditions:
+    """The images bucket, whose objects are at ``url`` for everybody."""
+
+    def __init__(self, bucket: "Bucket", url: str) -> None:
+        self._bucket = bucket
+        self._url = url
+
+    def url(self, name: str) -> str:
+        """Where everybody finds an object."""
+        return f"{self._url}/{name}"
+
+    async def write(self, name: str, media_type: str, data: bytes) -> None:
+        """Add a rendition; one of that name that is there already has the same bytes."""
+        blob = self._bucket.blob(name)
+        blob.cache_control = CACHE_CONTROL
+        try:
+            await _call(blob.upload_from_string, data, content_type=media_type, if_generation_match=0, checksum="crc32c")
+        except PreconditionFailed:
+            return
+
+    async def delete(self, names: Iterable[str]) -> None:
+        """Delete renditions; some may be gone already."""
+        await asyncio.gather(*(_delete(self._bucket, name, None) for name in names))
+
+    async def of_image(self, product_id: str, image_id: str) -> list[str]:
+        """The names of all renditions of an image, of whatever generation."""
+        prefix = f"{original_name(product_id, image_id)}/"
+        return await asyncio.to_thread(_names, self._bucket, prefix)
+
+    async def page(self, after: str, limit: int) -> Sequence[Listed]:
+        """Up to ``limit`` objects whose names come after ``after``, in order."""
+        return await asyncio.to_thread(_page, self._bucket, after, limit)
+
+
+def rendition_name(product_id: str, image_id: str, generation: int, media_type: str, data: bytes) -> str:
+    """The name of a rendition: below its original's, by the generation it was made of and by its content.
+
+    With the generation in it, who works on an old one never touches what was made of a newer one.
+    """
+    digest = hashlib.sha256(data).hexdigest()[:32]
+    return f"{original_name(product_id, image_id)}/{generation}-{digest}.{_SUFFIXES[media_type]}"
+
+
+async def _call(method: Callable[..., T], *arguments: Any, **options: Any) -> T:
+    from google.cloud.storage.retry import DEFAULT_RETRY
+
+    retry = DEFAULT_RETRY.with_timeout(_RETRY_SECONDS)
+    return await asyncio.to_thread(method, *arguments, timeout=_REQUEST_SECONDS, retry=retry, **options)
+
+
+def _open(blob: "Blob", media_type: str) -> Any:
+    return blob.open("wb", chunk_size=_CHUNK_BYTES, content_type=media_type, timeout=_REQUEST_SECONDS)
+
+
+async def _delete(bucket: "Bucket", name: str, generation: int | None) -> None:
+    try:
+        await _call(bucket.blob(name, generation=generation).delete)
+    except NotFound:
+        return
+
+
+def _names(bucket: "Bucket", prefix: str) -> list[str]:
+    return [blob.name for blob in bucket.list_blobs(prefix=prefix, fields="items(name),nextPageToken")]
+
+
+def _page(bucket: "Bucket", after: str, limit: int) -> list[Listed]:
+    # A name follows the one that it is with a NUL at its end, and no object has that.
+    start = f"{after}\x00" if after else None
+    blobs = bucket.list_blobs(
+        start_offset=start, max_results=limit, fields="items(name,generation,updated),nextPageToken"
+    )
+    return [Listed(blob.name, int(blob.generation), blob.updated) for blob in blobs]

@@ -1,0 +1,97 @@
+"""Bringing an original to the bucket, where its arrival sets off its compression.
+
+One that is there already is written onto itself: that is how an image is rendered again, after a failure or by a new
+policy, with no second way to do it.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from functions.images.buckets import Original
+from shared.clock import Clock
+from shared.errors import PermanentError, TransientError
+from shared.images import Images, ImageTask, StoredImage, attempted, original_name
+from shared.tasks import Attempt
+
+
+class Download(Protocol):
+    """An image that is being read from its source."""
+
+    media_type: str
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """All of its bytes."""
+
+
+class Sources(Protocol):
+    """Other people's servers."""
+
+    def open(self, url: str) -> AbstractAsyncContextManager[Download]:
+        """Begin to read an image.
+
+        Raises:
+            PermanentError: there is no image to be had.
+            TransientError: not now.
+        """
+
+
+class OriginalsBucket(Protocol):
+    """What this needs of the bucket of originals."""
+
+    async def find(self, name: str) -> Original | None:
+        """The original of that name, if there is one."""
+
+    async def write(self, name: str, media_type: str, chunks: AsyncIterator[bytes], series: int) -> None:
+        """Stream an original to the bucket."""
+
+    async def rewrite(self, name: str, original: Original, series: int) -> None:
+        """Write an original onto itself."""
+
+
+@dataclass(frozen=True)
+class Fetching:
+    """Works on tasks of ``imageFetch``: a read and a write, and two requests to the bucket."""
+
+    images: Images
+    originals: OriginalsBucket
+    sources: Sources
+    clock: Clock
+
+    async def run(self, task: ImageTask, attempt: Attempt) -> None:
+        """Bring the original of the task's image in the task's series, unless that is done or not wanted any more.
+
+        Raises:
+            TransientError: its source or the bucket is not to be had at the moment.
+            PermanentError: it never will be.
+        """
+        image = await self.images.get(task.image_id)
+        if image is None or not _wanted(image, task):
+            return
+        name = original_name(image.product_id, image.id)
+        original = await self.originals.find(name)
+        if original is not None and original.series == task.series:
+            return  # its compression has been set off
+        if original is None and image.status == "awaiting":
+            await self.images.forget(image)  # nothing ever came
+            return
+        begun = {"series": task.series, "claimed_until": None, "expire_at": None}
+        if await self.images.change(image, attempted(attempt.number, self.clock()) | begun) is None:
+            raise TransientError("Somebody else is changing this image.")
+        if original is not None:
+            await self.originals.rewrite(name, original, task.series)
+        elif image.uploaded:
+            raise PermanentError("The upload is gone.")
+        else:
+            async with self.sources.open(image.source) as download:
+                await self.originals.write(name, download.media_type, download.chunks(), task.series)
+
+
+def _wanted(image: StoredImage, task: ImageTask) -> bool:
+    if image.product_id != task.product_id or image.status == "removed":
+        return False
+    if task.series == image.series:
+        # Stragglers of a series that has come to its end do nothing; nor is there a first one for an upload.
+        return image.status == "pending"
+    return task.series > image.series
