@@ -178,7 +178,6 @@ class Compression:
             await self.renditions.delete(finished.objects)
         if ending.kind == "gone":
             await self.originals.delete(stored.name, stored.generation)
-            await self.images.forget(image)
 
 
 def _original(rendered: Rendered, size: int) -> dict[str, Any]:

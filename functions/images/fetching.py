@@ -69,16 +69,16 @@ class Fetching:
         image = await self.images.get(task.image_id)
         if image is None or not _wanted(image, task):
             return
+        if task.series > image.series:
+            image = await self._begin(image, task, attempt)
         name = original_name(image.product_id, image.id)
         original = await self.originals.find(name)
         if original is not None and original.series == task.series:
             return  # its compression has been set off
-        if original is None and image.status == "awaiting":
+        if original is None and image.uploaded and image.generation == 0:
             await self.images.forget(image)  # nothing ever came
             return
-        begun = {"series": task.series, "claimed_until": None, "expire_at": None}
-        if await self.images.change(image, attempted(attempt.number, self.clock()) | begun) is None:
-            raise TransientError("Somebody else is changing this image.")
+        image = await self._begin(image, task, attempt)
         if original is not None:
             await self.originals.rewrite(name, original, task.series)
         elif image.uploaded:
@@ -87,11 +87,18 @@ class Fetching:
             async with self.sources.open(image.source) as download:
                 await self.originals.write(name, download.media_type, download.chunks(), task.series)
 
+    async def _begin(self, image: StoredImage, task: ImageTask, attempt: Attempt) -> StoredImage:
+        begun = {"series": task.series, "claimed_until": None, "expire_at": None}
+        changed = await self.images.change(image, attempted(attempt.number, self.clock()) | begun)
+        if changed is None:
+            raise TransientError("Somebody else is changing this image.")
+        return changed
+
 
 def _wanted(image: StoredImage, task: ImageTask) -> bool:
     if image.product_id != task.product_id or image.status == "removed":
         return False
     if task.series == image.series:
-        # Stragglers of a series that has come to its end do nothing; nor is there a first one for an upload.
-        return image.status == "pending"
+        # Stragglers of a series that has come to its end do nothing.
+        return image.status in ("pending", "awaiting")
     return task.series > image.series

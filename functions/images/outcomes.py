@@ -19,6 +19,7 @@ from shared.images import (
     StoredImage,
     error_text,
     new_entry,
+    reopened,
     shown,
 )
 from shared.outbox import publish
@@ -99,7 +100,7 @@ class Outcomes:
                 return Ending("repeated")
             product = await self.writes.get(image.product_id)
             if product is None:
-                return Ending("gone")
+                return await self._abandon(image)
             entry = {"status": "done", "attempts": image.attempts, "error": "", **said}
             if await self._commit(product, _entries(product, image, entry), image, fields):
                 return Ending("settled", sorted(set(image.renditions) - set(finished.objects)))
@@ -129,11 +130,16 @@ class Outcomes:
                 return Ending("repeated")
             product = await self.writes.get(image.product_id)
             if product is None:
-                return Ending("gone")
+                return await self._abandon(now)
             if await self._commit_failure(product, now, fields, entry, letter):
                 report(letter)
                 return Ending("settled")
         raise TransientError("Others keep writing this product.")
+
+    async def _abandon(self, image: StoredImage) -> Ending:
+        """An upload that its product has not lived to see: the sweeper has its files removed."""
+        await self.images.change(image, {"status": "removed", **reopened(image.series, self.clock())})
+        return Ending("gone")
 
     async def _commit_failure(
         self,
