@@ -1,0 +1,153 @@
+"""An original, opened and judged before anything of it is decoded."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL import Image, ImageFile
+
+from functions.images import formats
+from functions.images.rendering.policy import Policy
+from functions.images.rendering.refusals import refusing_damage
+from functions.images.rendering.results import ImageRefusedError
+
+with suppress(ImportError):
+    import pi_heif
+
+    # One thread a worker; what lies beside the picture (thumbnails, depth) is not wanted.
+    pi_heif.register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
+
+_ORIENTATION = 0x0112
+_TRANSPOSED = frozenset({5, 6, 7, 8})
+_PILLOW_FORMATS: Mapping[str, str] = {
+    "image/jpeg": "JPEG",
+    "image/png": "PNG",
+    "image/webp": "WEBP",
+    "image/avif": "AVIF",
+    "image/gif": "GIF",
+    "image/tiff": "TIFF",
+    "image/heic": "HEIF",
+    "image/heif": "HEIF",
+}
+# Several pictures in a file of any other format are pages or takes, of which the first is the picture.
+_ANIMATED = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
+# Pillow's names of what a file needs so that its pixels can be shown; all others are of metadata.
+_NO_METADATA = {
+    "aspect",
+    "background",
+    "bbox",
+    "blend",
+    "chromaticity",
+    "default_image",
+    "disposal",
+    "dpi",
+    "duration",
+}
+_NO_METADATA |= {
+    "gamma",
+    "interlace",
+    "loop",
+    "progression",
+    "progressive",
+    "srgb",
+    "timestamp",
+    "transparency",
+}
+_NO_METADATA |= {"jfif", "jfif_density", "jfif_unit", "jfif_version", "version"}
+_SHOWN_BY_BROWSERS = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"})
+
+
+@dataclass(frozen=True)
+class Original:
+    """An original that the policy allows.
+
+    Attributes:
+        image: opened, not decoded.
+        media_type: by its bytes.
+        width: of the upright picture, in pixels; so is ``height``.
+        orientation: how to turn the decoded pixels, as EXIF numbers it; 1 is not at all.
+        frames: of an animation; 1 is a still picture.
+    """
+
+    data: bytes
+    image: ImageFile.ImageFile
+    media_type: str
+    width: int
+    height: int
+    orientation: int
+    frames: int
+
+
+def open_original(data: bytes, policy: Policy) -> Original:
+    """Look at an original's head.
+
+    Raises:
+        ImageRefusedError: it is not an image that the policy allows.
+    """
+    media_type = _media_type(data, policy)
+    pillow_format = _PILLOW_FORMATS[media_type]
+    with refusing_damage():
+        image = Image.open(BytesIO(data), formats=[pillow_format])
+        _check_pixels(image, policy.pixel_limit(pillow_format))
+        frames = _frames(image, policy)
+        if image.format == "PNG":
+            # It may have metadata behind its pixels too.
+            image.load()
+        orientation = _orientation(image)
+    width, height = reversed(image.size) if orientation in _TRANSPOSED else image.size
+    return Original(data, image, media_type, width, height, orientation, frames)
+
+
+def _media_type(data: bytes, policy: Policy) -> str:
+    if not data:
+        raise ImageRefusedError("empty", "The file is empty.")
+    if len(data) > policy.max_bytes:
+        limit = policy.max_bytes >> 20
+        raise ImageRefusedError("too-many-bytes", f"The file has more than {limit} MB.")
+    head = data[: formats.HEAD_BYTES]
+    media_type = formats.media_type(head)
+    if media_type is None:
+        found = formats.stranger(head)
+        raise ImageRefusedError("not-an-image", f"The file is no image that we support: it is {found}.")
+    return media_type
+
+
+def _check_pixels(image: ImageFile.ImageFile, limit: int) -> None:
+    width, height = image.size
+    if width * height > limit:
+        raise ImageRefusedError(
+            "too-many-pixels", f"The picture has {width} x {height} pixels: at most {limit} are allowed."
+        )
+
+
+def _frames(image: ImageFile.ImageFile, policy: Policy) -> int:
+    if image.format not in _ANIMATED or not getattr(image, "is_animated", False):
+        return 1
+    _check_pixels(image, policy.max_frame_pixels)
+    frames: int = getattr(image, "n_frames", 1)
+    width, height = image.size
+    if frames > policy.max_frames or frames * width * height > policy.max_animation_pixels:
+        raise ImageRefusedError(
+            "too-many-frames",
+            f"The animation has {frames} frames of {width} x {height} pixels: that is too much.",
+        )
+    return frames
+
+
+def _orientation(image: ImageFile.ImageFile) -> int:
+    # Pillow turns TIFF itself, libheif HEIC.
+    if image.format in ("TIFF", "HEIF"):
+        return 1
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    # Broken metadata is no reason to refuse a sound picture.
+    except (SyntaxError, ValueError, TypeError, KeyError, IndexError):
+        return 1
+    return orientation if orientation in range(1, 9) else 1
+
+
+def is_showable(original: Original) -> bool:
+    """Whether the original could be published as it is: browsers show it, and it has nothing but its pixels."""
+    plain = original.orientation == 1 and original.image.info.keys() <= _NO_METADATA
+    return plain and original.media_type in _SHOWN_BY_BROWSERS
