@@ -18,6 +18,12 @@ ENTRY_POINTS = {
     "search_order_return_index_data": "functions.returns.search_main",
     "products": "functions.products.main",
     "supply_chain_sync": "functions.supply_chain.main",
+    "fetch_image": "functions.images.fetch_main",
+    "compress_image": "functions.images.compression_main",
+    "remove_image": "functions.images.upkeep_main",
+    "image_sweeper": "functions.images.upkeep_main",
+    "image_orphan_sweeper": "functions.images.upkeep_main",
+    "image_backfill": "functions.images.upkeep_main",
     "outbox_sweeper": "functions.ops.sweeper_main",
     "ops": "functions.ops.main",
 }

@@ -1,6 +1,6 @@
 """The endpoints of the public functions, as their routes and the descriptions beside their handlers have them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -8,7 +8,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode
 from starlette.routing import Route
 
+from functions.images.backfill_api import BackfillApi
 from functions.ops.dead_letters_api import DeadLettersApi
+from functions.products.images_api import ProductImagesApi
 from functions.products.products_api import ProductsApi
 from functions.returns.returns_api import ReturnsApi
 from functions.returns.search_api import SearchApi
@@ -20,17 +22,18 @@ Problems = Mapping[int, Mapping[str, str]]
 
 
 class Api(Protocol):
-    """The HTTP API of one function. Its table of routes must need nothing that the API is given."""
+    """The HTTP API of one function, or a part of it. Its table of routes must need nothing that the API is given."""
 
     def routes(self) -> list[Route]:
         """The routes below the function's name."""
 
 
-APIS: Mapping[str, type[Api]] = {
-    "returns": ReturnsApi,
-    "search-order-return-index-data": SearchApi,
-    "products": ProductsApi,
-    "ops": DeadLettersApi,
+APIS: Mapping[str, Sequence[type[Api]]] = {
+    "returns": [ReturnsApi],
+    "search-order-return-index-data": [SearchApi],
+    "products": [ProductsApi, ProductImagesApi],
+    "image-backfill": [BackfillApi],
+    "ops": [DeadLettersApi],
 }
 
 _UNAVAILABLE = {503: {"unavailable": "A service behind is out of reach."}}
@@ -88,7 +91,7 @@ def _kinds(status: int, several: list[Problems]) -> dict[str, str]:
     return {kind: text for problems in several for kind, text in problems.get(status, {}).items()}
 
 
-def endpoints(topology: Topology, apis: Mapping[str, type[Api]]) -> list[Endpoint]:
+def endpoints(topology: Topology, apis: Mapping[str, Sequence[type[Api]]]) -> list[Endpoint]:
     """All endpoints of the public functions.
 
     Raises:
@@ -97,7 +100,7 @@ def endpoints(topology: Topology, apis: Mapping[str, type[Api]]) -> list[Endpoin
     public = [name for name, function in topology.functions.items() if function.access == "public"]
     if different := set(public) ^ set(apis):
         raise LookupError(f"docs/endpoints.py: APIS must be the public functions; see {sorted(different)}")
-    return [endpoint for name in public for endpoint in _endpoints(name, apis[name])]
+    return [endpoint for name in public for api in apis[name] for endpoint in _endpoints(name, api)]
 
 
 def _endpoints(function: str, api: type[Api]) -> Iterator[Endpoint]:

@@ -61,7 +61,7 @@ _PROBLEM_HEADERS = {
 }
 
 
-def document(topology: Topology, apis: Mapping[str, type[Api]] = APIS) -> Json:
+def document(topology: Topology, apis: Mapping[str, Sequence[type[Api]]] = APIS) -> Json:
     """The OpenAPI document.
 
     Raises:

@@ -7,7 +7,7 @@ point the same clients at a local cloud (Firestore's client reads its own).
 import os
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from shared.errors import ConfigurationError
@@ -16,7 +16,9 @@ from shared.settings import Settings, settings
 if TYPE_CHECKING:
     from algoliasearch.http.transporter_sync import TransporterSync
     from algoliasearch.search.config import SearchConfig
+    from google.auth.credentials import Signing
     from google.cloud.firestore import AsyncClient
+    from google.cloud.storage import Bucket, Client
     from google.cloud.tasks_v2 import CloudTasksAsyncClient
     from redis.asyncio import Redis
 
@@ -49,6 +51,63 @@ def cloud_tasks() -> "CloudTasksAsyncClient":
     return CloudTasksAsyncClient(
         transport=CloudTasksGrpcAsyncIOTransport(channel=grpc.aio.insecure_channel(host))
     )
+
+
+@cache
+def storage() -> "Client":
+    """Cloud Storage. It blocks: call it through ``asyncio.to_thread``."""
+    from google.cloud.storage import Client
+
+    return Client(project=settings().google_cloud_project)
+
+
+@cache
+def uploads_bucket() -> "Bucket":
+    """The bucket of images as they came.
+
+    Raises:
+        ConfigurationError: there is no name of it.
+    """
+    return storage().bucket(_required(settings().uploads_bucket, "UPLOADS_BUCKET"))
+
+
+@cache
+def images_bucket() -> "Bucket":
+    """The bucket of images made smaller.
+
+    Raises:
+        ConfigurationError: there is no name of it.
+    """
+    return storage().bucket(_required(settings().images_bucket, "IMAGES_BUCKET"))
+
+
+def _required(value: str | None, name: str) -> str:
+    if value is None:
+        raise ConfigurationError(f"This function needs {name}, the name of a bucket.")
+    return value
+
+
+@cache
+def signer() -> "Signing":
+    """Credentials that sign links: with a key of their own, where there is one, or through the IAM API.
+
+    The IAM API wants ``roles/iam.serviceAccountTokenCreator`` on the function's own account.
+    """
+    import google.auth
+    from google.auth import iam
+    from google.auth.credentials import Signing
+    from google.auth.transport.requests import Request
+    from google.oauth2.service_account import Credentials
+
+    credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+    if isinstance(credentials, Signing):
+        return credentials
+    request, source = Request(), cast("Any", credentials)
+    # Only then does the account's address take the place of its alias.
+    source.refresh(request)
+    email = source.service_account_email
+    via_api: Any = iam.Signer(request, source, email)  # type: ignore[no-untyped-call]
+    return Credentials(via_api, email, "https://oauth2.googleapis.com/token")  # type: ignore[no-untyped-call]
 
 
 @cache

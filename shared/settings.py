@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from shared.errors import ConfigurationError
 
@@ -70,6 +70,29 @@ class Settings(BaseModel):
     supply_chain_api_key: str = Field(
         "", repr=False, description="Its bearer token; only who delivers has it."
     )
+
+    uploads_bucket: Text | None = Field(None, description="Images as they came; nobody else may read it.")
+    images_bucket: Text | None = Field(None, description="Images made smaller; everybody may read it.")
+    images_url: Url | None = Field(
+        None, description="Where the objects of IMAGES_BUCKET are read, if not at storage.googleapis.com."
+    )
+    image_trusted_sources: tuple[
+        Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+/\S*$")], ...
+    ] = Field(
+        (),
+        description="URL prefixes, with commas between them, from which images are fetched even over plain http and "
+        "from private addresses.",
+    )
+    events_service_account: Text | None = Field(
+        None, description="The identity with which Eventarc calls functions."
+    )
+
+    @field_validator("image_trusted_sources", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return (
+            [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
+        )
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:

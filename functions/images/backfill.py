@@ -1,4 +1,4 @@
-"""Rendering images again, after the policy has changed: a bounded number of products at a time, in the order of their ids.
+"""Rendering images again, after the policy has changed: so many products at a time, in the order of their ids.
 
 Nothing goes on by itself. Each call does so much and answers where the next one may begin.
 """

@@ -19,12 +19,21 @@ if TYPE_CHECKING:
 
 # A rendition's name says what is in it, so it never changes.
 CACHE_CONTROL = "public, max-age=31536000, immutable"
-_SUFFIXES = {"image/webp": "webp", "image/jpeg": "jpg", "image/avif": "avif", "image/png": "png", "image/gif": "gif"}
+_SUFFIXES = {
+    "image/webp": "webp",
+    "image/jpeg": "jpg",
+    "image/avif": "avif",
+    "image/png": "png",
+    "image/gif": "gif",
+}
 # Seconds for one request, and for all its repetitions: several fit into an attempt.
 _REQUEST_SECONDS = 20
 _RETRY_SECONDS = 40
 # A stream goes to the bucket in requests of this size.
 _CHUNK_BYTES = 4 * 1024 * 1024
+
+# Deletions that are under way at once: as many as Google's client keeps connections.
+_AT_ONCE = 10
 
 T = TypeVar("T")
 
@@ -46,11 +55,32 @@ class Listed:
     updated: datetime
 
 
-class Originals:
-    """The uploads bucket."""
+class Objects:
+    """What the two have in common."""
 
     def __init__(self, bucket: "Bucket") -> None:
         self._bucket = bucket
+
+    async def page(self, after: str, limit: int) -> Sequence[Listed]:
+        """Up to ``limit`` objects whose names come after ``after``, in order."""
+        return await asyncio.to_thread(_page, self._bucket, after, limit)
+
+    async def delete_listed(self, listed: Iterable[Listed]) -> None:
+        """Delete objects, unless they have been overwritten since they were listed."""
+        await self._each((each.name, each.generation) for each in listed)
+
+    async def _each(self, objects: Iterable[tuple[str, int | None]]) -> None:
+        several = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(name: str, generation: int | None) -> None:
+            async with several:
+                await _delete(self._bucket, name, generation)
+
+        await asyncio.gather(*(one(name, generation) for name, generation in objects))
+
+
+class Originals(Objects):
+    """The uploads bucket."""
 
     async def find(self, name: str) -> Original | None:
         """The original of that name, if there is one."""
@@ -100,16 +130,12 @@ class Originals:
         """Delete an original, or one generation of it alone; it may be gone already."""
         await _delete(self._bucket, name, generation)
 
-    async def page(self, after: str, limit: int) -> Sequence[Listed]:
-        """Up to ``limit`` objects whose names come after ``after``, in order."""
-        return await asyncio.to_thread(_page, self._bucket, after, limit)
 
-
-class Renditions:
+class Renditions(Objects):
     """The images bucket, whose objects are at ``url`` for everybody."""
 
     def __init__(self, bucket: "Bucket", url: str) -> None:
-        self._bucket = bucket
+        super().__init__(bucket)
         self._url = url
 
     def url(self, name: str) -> str:
@@ -121,22 +147,24 @@ class Renditions:
         blob = self._bucket.blob(name)
         blob.cache_control = CACHE_CONTROL
         try:
-            await _call(blob.upload_from_string, data, content_type=media_type, if_generation_match=0, checksum="crc32c")
+            await _call(
+                blob.upload_from_string,
+                data,
+                content_type=media_type,
+                if_generation_match=0,
+                checksum="crc32c",
+            )
         except PreconditionFailed:
             return
 
     async def delete(self, names: Iterable[str]) -> None:
         """Delete renditions; some may be gone already."""
-        await asyncio.gather(*(_delete(self._bucket, name, None) for name in names))
+        await self._each((name, None) for name in names)
 
     async def of_image(self, product_id: str, image_id: str) -> list[str]:
         """The names of all renditions of an image, of whatever generation."""
         prefix = f"{original_name(product_id, image_id)}/"
         return await asyncio.to_thread(_names, self._bucket, prefix)
-
-    async def page(self, after: str, limit: int) -> Sequence[Listed]:
-        """Up to ``limit`` objects whose names come after ``after``, in order."""
-        return await asyncio.to_thread(_page, self._bucket, after, limit)
 
 
 def rendition_name(product_id: str, image_id: str, generation: int, media_type: str, data: bytes) -> str:

@@ -142,7 +142,9 @@ class Compression:
 
     async def _compress(self, image: StoredImage, stored: StoredObject) -> None:
         if stored.size > MAX_ORIGINAL_BYTES:
-            raise PermanentError(f"The file has {stored.size:,} bytes; at most {MAX_ORIGINAL_BYTES:,} will do.")
+            raise PermanentError(
+                f"The file has {stored.size:,} bytes; at most {MAX_ORIGINAL_BYTES:,} will do."
+            )
         data = await self.originals.read(stored.name, stored.generation)
         if data is None:
             # There is a newer one, which is announced itself, or none: then the sweeper looks into it.
@@ -159,7 +161,7 @@ class Compression:
             for each in rendered.renditions
         ]
         # The same bytes under two names of the policy are one object.
-        files = {name: each for name, each in zip(names, rendered.renditions, strict=True)}
+        files = dict(zip(names, rendered.renditions, strict=True))
         await asyncio.gather(
             *(self.renditions.write(name, each.media_type, each.data) for name, each in files.items())
         )

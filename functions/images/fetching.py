@@ -25,7 +25,7 @@ class Download(Protocol):
         """All of its bytes."""
 
 
-class Sources(Protocol):
+class Downloads(Protocol):
     """Other people's servers."""
 
     def open(self, url: str) -> AbstractAsyncContextManager[Download]:
@@ -56,7 +56,7 @@ class Fetching:
 
     images: Images
     originals: OriginalsBucket
-    sources: Sources
+    downloads: Downloads
     clock: Clock
 
     async def run(self, task: ImageTask, attempt: Attempt) -> None:
@@ -84,7 +84,7 @@ class Fetching:
         elif image.uploaded:
             raise PermanentError("The upload is gone.")
         else:
-            async with self.sources.open(image.source) as download:
+            async with self.downloads.open(image.source) as download:
                 await self.originals.write(name, download.media_type, download.chunks(), task.series)
 
     async def _begin(self, image: StoredImage, task: ImageTask, attempt: Attempt) -> StoredImage:

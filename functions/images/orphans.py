@@ -3,9 +3,8 @@
 Names of objects are walked in order, so much a day; where a walk ends, the next one begins.
 """
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -26,7 +25,6 @@ _PAGE = 500
 _MAX_PAGES = 40
 # Younger ones may belong to somebody who is still at it.
 _OLD = timedelta(days=1)
-_AT_ONCE = 20
 
 
 class Bucket(Protocol):
@@ -34,6 +32,9 @@ class Bucket(Protocol):
 
     async def page(self, after: str, limit: int) -> Sequence[Listed]:
         """Up to ``limit`` objects whose names come after ``after``, in order."""
+
+    async def delete_listed(self, listed: Iterable[Listed]) -> None:
+        """Delete objects, unless they have been overwritten since they were listed."""
 
 
 Known = Callable[[Listed, StoredImage | None], bool]
@@ -62,13 +63,11 @@ class Walk:
     Args:
         name: under which the place of the walk is kept.
         known: whether an object belongs to somebody.
-        delete: deletes objects by name.
     """
 
     name: str
     bucket: Bucket
     known: Known
-    delete: Callable[[Sequence[Listed]], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class OrphanSweeper:
         for _ in range(_MAX_PAGES):
             page = await walk.bucket.page(after, _PAGE)
             orphans = await self._orphans(page, walk.known)
-            await walk.delete(orphans)
+            await walk.bucket.delete_listed(orphans)
             deleted += len(orphans)
             # At the end, the next walk begins from the start.
             after = page[-1].name if len(page) == _PAGE else ""
@@ -117,14 +116,3 @@ def _is_orphan(
 ) -> bool:
     image_id = ids.get(listed.name)
     return image_id is not None and not known(listed, images.get(image_id))
-
-
-async def delete_each(delete: Callable[[str, int], Awaitable[None]], orphans: Sequence[Listed]) -> None:
-    """Delete objects as they were listed, several at a time."""
-    several = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(listed: Listed) -> None:
-        async with several:
-            await delete(listed.name, listed.generation)
-
-    await asyncio.gather(*(one(listed) for listed in orphans))

@@ -89,7 +89,10 @@ class Outcomes:
             "policy": finished.policy,
             "expire_at": None,
         }
-        said = {"original": dict(finished.original), "renditions": [dict(each) for each in finished.renditions]}
+        said = {
+            "original": dict(finished.original),
+            "renditions": [dict(each) for each in finished.renditions],
+        }
         async for _ in turns():
             image = await self.images.get(image_id)
             if image is None or image.status == "removed":

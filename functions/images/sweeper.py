@@ -110,4 +110,4 @@ class Sweeper:
     async def _reopen(self, image: StoredImage) -> ImageTask | None:
         """Begin a new series, since names of tasks are taken for a day; a straggler of the old one is ignored."""
         again = await self.images.change(image, reopened(image.series + 1, self.clock()))
-        return again and again.task
+        return again.task if again else None

@@ -29,6 +29,8 @@ TARGETS: Mapping[str, str] = {
     "returnSync": "return-updated-task-queue",
     "returnSyncProcessing": "return-update-processing-queue",
     "supplyChainSync": "supply-chain-sync",
+    "imageFetch": "fetch-image",
+    "imageRemoval": "remove-image",
 }
 
 MAX_LETTERS = 500

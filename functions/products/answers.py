@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from functions.products.model import Product
+from functions.products.model import ProductSummary
 from shared.openapi import AnswerBody
 
 MAX_KEY = 255
@@ -25,5 +25,5 @@ IfNoneMatch = Annotated[str, Field(description="The `ETag` of the version that i
 class ProductPage(AnswerBody):
     """One page of a list. It may be short, even empty, and still have a next one."""
 
-    products: list[Product]
+    products: list[ProductSummary]
     next_cursor: str | None = Field(description="Null on the last page.")

@@ -1,37 +1,24 @@
-"""Writing products: each write makes a new version, and commits together with the event that tells of it.
+"""Writing products: what a seller says becomes a new version, with the state of its images beside it."""
 
-No read-write transaction: a commit carries the precondition that the product is as it was read, so that of two
-concurrent writers one writes and the other reads again.
-"""
-
-import asyncio
-import random
-import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition, NotFound
-
+from functions.products.images import Arrangement, Sources, arranged
 from functions.products.model import ProductContent, stored_fields
 from functions.products.reading import ProductReader
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.outbox import EventType, Outbox, ProductEvent, publish
+from shared.images import IMAGE_FETCH, IMAGE_REMOVAL, Images, ImageTask
+from shared.images import publish as publish_images
+from shared.outbox import ProductEvent, publish
 from shared.problems import Problem
+from shared.products import Fields, ProductWrites, StoredProduct, turns
 from shared.tasks import TaskQueues
 
 if TYPE_CHECKING:
-    from google.cloud.firestore import AsyncClient, AsyncDocumentReference, AsyncWriteBatch
+    from google.cloud.firestore import AsyncWriteBatch
 
-COLLECTION = "products"
-# Other writers of the same product can make a commit fail; each turn reads again what they wrote.
-_MAX_TURNS = 12
-# The longest pause before the second turn; it grows with each, so that many writers at once come apart.
-_PAUSE_SECONDS = 0.02
-
-Fields = dict[str, Any]
 Precondition = Callable[[int], None]
 
 
@@ -44,32 +31,20 @@ class Written:
 
 
 @dataclass(frozen=True)
-class _Stored:
-    """A product as it was read."""
-
-    fields: Fields
-    update_time: Any
-
-    @property
-    def version(self) -> int:
-        return int(self.fields["version"])
-
-
 class Catalog:
-    """The writes to ``products``: a read and a commit of two writes each (product and event)."""
+    """The writes to ``products``: a read, and a commit of two writes (product and event) and one for each image that
+    comes or goes."""
 
-    def __init__(
-        self, db: "AsyncClient", outbox: Outbox, queues: TaskQueues, reader: ProductReader, clock: Clock
-    ) -> None:
-        self._db = db
-        self._outbox = outbox
-        self._queues = queues
-        self._reader = reader
-        self._clock = clock
+    writes: ProductWrites
+    images: Images
+    sources: Sources
+    queues: TaskQueues
+    reader: ProductReader
+    clock: Clock
 
     def new_id(self) -> str:
         """An id that nobody has: 20 random letters and digits."""
-        return str(self._db.collection(COLLECTION).document().id)
+        return self.writes.new_id()
 
     async def create(
         self,
@@ -81,27 +56,27 @@ class Catalog:
         """Add a product of ``user_id``.
 
         Args:
-            product_id: of :meth:`new_id`.
+            product_id: an id that nobody has.
             also: adds what is to be committed with it.
 
         Raises:
+            Problem: 422, an image's URL is not of a kind that may be fetched.
             TransientError: what ``also`` added forbids it.
         """
-        now = self._clock()
-        fields = stored_fields(content) | {
-            "user_id": user_id,
-            "compressed_product_images": [],
-            "version": 1,
-            "created_at": now,
-            "updated_at": now,
-        }
+        now = self.clock()
+        images = self._arranged([], content)
+        fields = stored_fields(content) | images.fields
+        fields |= {"user_id": user_id, "version": 1, "created_at": now, "updated_at": now}
         written = Written(product_id, fields)
-        write = _Write(ProductEvent(product_id=product_id, version=1), "product:created", user_id)
-        batch = self._db.batch()
-        batch.create(self._document(product_id), fields)
-        also(batch, written)
-        if not await self._commit(batch, write, fields):
+
+        def with_product(batch: "AsyncWriteBatch") -> None:
+            self._write_images(batch, product_id, images)
+            also(batch, written)
+
+        task = await self.writes.create(product_id, fields, with_product)
+        if task is None:
             raise TransientError("Another request has taken this one over; try again.")
+        await self._tell(task, written.fields, images)
         return written
 
     async def replace(
@@ -114,7 +89,7 @@ class Catalog:
             precondition: raises for a version that the caller does not mean.
 
         Raises:
-            Problem: 404 there is no such product of the owner's; what ``precondition`` raises.
+            Problem: 404 there is no such product of the owner's; 422 as :meth:`create`; what ``precondition`` raises.
             TransientError: others kept writing it.
         """
         return await self.patch(product_id, owner, lambda _: content, precondition)
@@ -127,86 +102,79 @@ class Catalog:
         precondition: Precondition,
     ) -> Written:
         """Put what ``change`` makes of the stored fields in their place. Arguments and errors as :meth:`replace`."""
-        async for _ in _turns():
-            stored = await self._read(product_id, owner)
+        async for _ in turns():
+            stored = await self.get(product_id, owner)
             precondition(stored.version)
-            fields = stored.fields | stored_fields(change(stored.fields)) | self._next(stored)
-            if await self._put(product_id, stored, fields):
+            content = change(stored.fields)
+            images = self._arranged(stored.fields.get("images", []), content)
+            fields = stored.fields | stored_fields(content) | images.fields | stored.next(self.clock())
+            if await self._put(stored, fields, images):
                 return Written(product_id, fields)
-        raise TransientError("Others keep writing this product; try again.")
+        raise _contended()
 
     async def delete(self, product_id: str, owner: str | None, precondition: Precondition) -> None:
-        """Remove a product. Arguments and errors as :meth:`replace`."""
-        async for _ in _turns():
-            stored = await self._read(product_id, owner)
+        """Remove a product, and its images. Arguments and errors as :meth:`replace`."""
+        async for _ in turns():
+            stored = await self.get(product_id, owner)
             precondition(stored.version)
-            if await self._remove(product_id, stored):
+            if await self._remove(stored):
                 return
-        raise TransientError("Others keep writing this product; try again.")
+        raise _contended()
 
-    async def _put(self, product_id: str, stored: _Stored, fields: Fields) -> bool:
-        task = ProductEvent(product_id=product_id, version=fields["version"])
-        batch = self._db.batch()
-        unchanged = self._db.write_option(last_update_time=stored.update_time)
-        batch.update(self._document(product_id), fields, option=unchanged)
-        return await self._commit(batch, _Write(task, "product:updated", fields["user_id"]), fields)
+    async def get(self, product_id: str, owner: str | None) -> StoredProduct:
+        """A product as it is stored. Arguments and errors as :meth:`replace`."""
+        stored = await self.writes.get(product_id)
+        if stored is None or owner not in (None, stored.fields["user_id"]):
+            raise no_product(product_id)
+        return stored
 
-    async def _remove(self, product_id: str, stored: _Stored) -> bool:
-        task = ProductEvent(product_id=product_id, version=stored.version + 1)
-        batch = self._db.batch()
-        unchanged = self._db.write_option(last_update_time=stored.update_time)
-        batch.delete(self._document(product_id), option=unchanged)
-        return await self._commit(batch, _Write(task, "product:deleted", stored.fields["user_id"]), None)
+    def _arranged(self, before: Sequence[Fields], content: ProductContent) -> Arrangement:
+        images = arranged(before, content.product_images, self.images.new_id)
+        self.sources.require(images, content.product_images)
+        return images
 
-    async def _commit(self, batch: "AsyncWriteBatch", write: "_Write", fields: Fields | None) -> bool:
-        """Commit a write with its event, and tell cache and queue. ``False`` if something is not as it was read."""
-        task, write_id = write.task, secrets.token_hex(8)
-        self._outbox.write(batch, task, write.kind, write.user_id, write_id)
-        await self._reader.expect(task.product_id, task.version)
-        try:
-            await batch.commit()
-        except (AlreadyExists, FailedPrecondition, NotFound, Aborted):
-            # The client repeats a commit whose answer was lost, and then finds its own work in the way.
-            event = await self._outbox.get(task.event_id)
-            if event is None or event.write_id != write_id:
-                return False
-        if fields is None:
-            await self._reader.forget(task.product_id, task.version)
-        else:
-            await self._reader.remember(task.product_id, fields)
-        await publish(self._queues, task)
+    async def _put(self, stored: StoredProduct, fields: Fields, images: Arrangement) -> bool:
+        task = await self.writes.update(
+            stored, fields, lambda batch: self._write_images(batch, stored.id, images)
+        )
+        if task is None:
+            return False
+        await self._tell(task, fields, images)
         return True
 
-    async def _read(self, product_id: str, owner: str | None) -> _Stored:
-        snapshot = await self._document(product_id).get()
-        fields = snapshot.to_dict()
-        if fields is None or owner not in (None, fields["user_id"]):
-            raise no_product(product_id)
-        return _Stored(fields, snapshot.update_time)
+    async def _remove(self, stored: StoredProduct) -> bool:
+        images = arranged(stored.fields.get("images", []), [], self.images.new_id)
+        task = await self.writes.delete(stored, lambda batch: self._write_images(batch, stored.id, images))
+        if task is None:
+            return False
+        await self._tell(task, None, images)
+        return True
 
-    def _next(self, stored: _Stored) -> Fields:
-        # Two machines' clocks differ, but a product is not to look as if it went back in time.
-        updated_at: datetime = max(self._clock(), stored.fields["updated_at"])
-        return {"version": stored.version + 1, "updated_at": updated_at}
+    def _write_images(self, batch: "AsyncWriteBatch", product_id: str, images: Arrangement) -> None:
+        for entry in images.added:
+            self.images.write_new(batch, _task(product_id, entry["id"]), entry["source"])
+        for image_id in images.removed:
+            self.images.write_removed(batch, _task(product_id, image_id))
 
-    def _document(self, product_id: str) -> "AsyncDocumentReference":
-        return self._db.collection(COLLECTION).document(product_id)
+    async def _tell(self, task: ProductEvent, fields: Fields | None, images: Arrangement) -> None:
+        """After a commit: tell the cache, and the queues."""
+        if fields is None:
+            await self.reader.forget(task.product_id, task.version)
+        else:
+            await self.reader.remember(task.product_id, fields)
+        await publish(self.queues, task)
+        added = [_task(task.product_id, entry["id"]) for entry in images.added]
+        await publish_images(self.queues, IMAGE_FETCH, added)
+        removed = [_task(task.product_id, image_id) for image_id in images.removed]
+        await publish_images(self.queues, IMAGE_REMOVAL, removed)
 
 
-@dataclass(frozen=True)
-class _Write:
-    """What the event of a write tells."""
-
-    task: ProductEvent
-    kind: EventType
-    user_id: str
+def _task(product_id: str, image_id: str) -> ImageTask:
+    return ImageTask(product_id=product_id, image_id=image_id)
 
 
-async def _turns() -> AsyncIterator[int]:
-    """Turns at a write that others may be in the way of, with pauses of random length in between."""
-    for turn in range(_MAX_TURNS):
-        await asyncio.sleep(turn * random.uniform(0, _PAUSE_SECONDS))
-        yield turn
+def _contended() -> TransientError:
+    return TransientError("Others keep writing this product; try again.")
 
 
 def no_product(product_id: str) -> Problem:

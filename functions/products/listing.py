@@ -18,7 +18,7 @@ from pydantic import (
     field_validator,
 )
 
-from functions.products.model import ORDER_EXPONENT, Price, Product
+from functions.products.model import ORDER_EXPONENT, Price, ProductSummary
 from functions.products.names import MAX_ORDER, MAX_TOKEN, matches, words
 from shared import cursors
 from shared.cursors import Integer, Moment
@@ -129,7 +129,7 @@ _ORDERS = {
     for name, (fields, shape) in _SORT_KEYS.items()
     for sign, direction in (("", "ASCENDING"), ("-", "DESCENDING"))
 }
-_SHOWN = tuple(name for name in Product.model_fields if name != "id")
+_SHOWN = tuple(name for name in ProductSummary.model_fields if name != "id")
 
 
 class Listing:
@@ -206,4 +206,4 @@ def _has_words(product: Stored, wanted: list[str]) -> bool:
 
 
 def _shown(product: Stored) -> Stored:
-    return {name: product.get(name) for name in Product.model_fields}
+    return {name: product.get(name) for name in ProductSummary.model_fields}

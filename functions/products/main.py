@@ -10,16 +10,21 @@ from starlette.routing import Route
 
 from functions.products.catalog import Catalog
 from functions.products.idempotency import IdempotencyKeys
+from functions.products.images import Sources
+from functions.products.images_api import ProductImagesApi
 from functions.products.listing import Listing
 from functions.products.products_api import ProductsApi
 from functions.products.reading import ProductReader
 from functions.products.supply_chain_state import SupplyChainStates
+from functions.products.uploads import Uploads
 from shared import clients
 from shared.auth import Authenticator
 from shared.cache import versioned_cache
 from shared.clock import utc_now
 from shared.http import http_app
+from shared.images import Images
 from shared.outbox import Outbox
+from shared.products import ProductWrites
 from shared.settings import settings
 from shared.tasks import TaskQueues
 
@@ -34,19 +39,30 @@ async def products(request: Request) -> Response:
 
 @cache
 def _app() -> Response:
-    db, config = clients.firestore(), settings()
-    reader = ProductReader(db, versioned_cache(config))
-    outbox = Outbox(db, utc_now)
+    db, config, auth = clients.firestore(), settings(), Authenticator(settings())
+    cache, outbox, images = versioned_cache(config), Outbox(db, utc_now), Images(db, utc_now)
+    reader = ProductReader(db, cache)
+    catalog = Catalog(
+        writes=ProductWrites(db, outbox, cache, utc_now),
+        images=images,
+        sources=Sources(config.image_trusted_sources),
+        queues=TaskQueues(clients.cloud_tasks(), config),
+        reader=reader,
+        clock=utc_now,
+    )
     api = ProductsApi(
-        auth=Authenticator(config),
-        catalog=Catalog(db, outbox, TaskQueues(clients.cloud_tasks(), config), reader, utc_now),
+        auth=auth,
+        catalog=catalog,
         reader=reader,
         listing=Listing(db),
         keys=IdempotencyKeys(db, utc_now),
         supply_chain=SupplyChainStates(db, outbox),
         config=config,
     )
-    return http_app([Route("/openapi.json", _openapi, methods=["GET"]), *api.routes()])
+    uploads = Uploads(clients.uploads_bucket, clients.signer, utc_now)
+    images_api = ProductImagesApi(auth, catalog, images, uploads, config)
+    document = Route("/openapi.json", _openapi, methods=["GET"])
+    return http_app([document, *api.routes(), *images_api.routes()])
 
 
 async def _openapi(request: Request) -> Response:

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +19,7 @@ from pydantic import (
 
 from functions.products.names import name_order, tokens
 from shared.currencies import Currency
+from shared.images import MAX_IMAGES
 from shared.money import decimal_string, exponent, minor_units
 from shared.openapi import AnswerBody
 
@@ -31,7 +32,7 @@ _CONTROL = re.compile(f"[{_CONTROLS}]")
 # For who reads the schema: something visible, on one line once what is around it has been stripped.
 _ONE_LINE = rf"^[ \t\r\n]*[^{_CONTROLS}]*[^\s{_CONTROLS}][^{_CONTROLS}]*[ \t\r\n]*$"
 # Without what a parser of URLs would repair in silence: spaces, control characters, backslashes, missing slashes.
-_PLAIN_URL = re.compile(r"https://[^/\\\s\x00-\x1f\x7f][^\\\s\x00-\x1f\x7f]*", re.IGNORECASE)
+_PLAIN_URL = re.compile(r"https?://[^/\\\s\x00-\x1f\x7f][^\\\s\x00-\x1f\x7f]*", re.IGNORECASE)
 _MAX_URL = 2048
 
 
@@ -41,12 +42,15 @@ def _one_line(text: str) -> str:
     return text
 
 
-_https = TypeAdapter(Annotated[HttpUrl, UrlConstraints(allowed_schemes=["https"], host_required=True)])
+_web = TypeAdapter(Annotated[HttpUrl, UrlConstraints(allowed_schemes=["https", "http"], host_required=True)])
 
 
-def _https_url(text: str) -> str:
-    """``text`` as a normal URL. It goes to others, so it must not carry a password."""
-    url = _https.validate_python(text)
+def _image_url(text: str) -> str:
+    """``text`` as a normal URL. It goes to others, so it must not carry a password.
+
+    Whether plain http will do depends on the deployment: :class:`functions.products.images.Sources`.
+    """
+    url = _web.validate_python(text)
     if not _PLAIN_URL.fullmatch(text):
         raise ValueError("must be a whole URL, without spaces, control characters and backslashes")
     if url.username or url.password:
@@ -57,6 +61,7 @@ def _https_url(text: str) -> str:
     return normal
 
 
+ImageStatus = Literal["pending", "done", "failed"]
 ProductId = Annotated[str, Field(pattern=f"^{PRODUCT_ID.pattern}$")]
 ProductName = Annotated[
     str,
@@ -67,8 +72,8 @@ ProductName = Annotated[
 Price = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,4})?$"), Field(examples=["89.90"])]
 ImageUrl = Annotated[
     str,
-    Field(max_length=_MAX_URL, json_schema_extra={"format": "uri", "pattern": "^https://"}),
-    AfterValidator(_https_url),
+    Field(max_length=_MAX_URL, json_schema_extra={"format": "uri", "pattern": "^https?://"}),
+    AfterValidator(_image_url),
 ]
 
 
@@ -82,7 +87,7 @@ class ProductContent(BaseModel):
     # Before the price, which is judged by it.
     currency: Currency
     product_price: Price
-    product_images: list[ImageUrl] = Field([], max_length=20)
+    product_images: list[ImageUrl] = Field([], max_length=MAX_IMAGES)
 
     @field_validator("product_price")
     @classmethod
@@ -93,8 +98,44 @@ class ProductContent(BaseModel):
         return price
 
 
-class Product(AnswerBody):
-    """A product as the API shows it. Each write makes a new ``version``, by which its ``ETag`` is named."""
+class Original(AnswerBody):
+    """An image as it came: its size is that of the upright picture, in pixels."""
+
+    media_type: str = Field(
+        description="As its bytes say, whatever it was said to be.", examples=["image/jpeg"]
+    )
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    bytes: int = Field(ge=1)
+    frames: int = Field(ge=1, description="More than 1 for an animation.")
+
+
+class Rendition(AnswerBody):
+    """An image made smaller; the file behind ``url`` never changes."""
+
+    name: str = Field(examples=["large", "medium", "thumb"])
+    url: str
+    media_type: str = Field(examples=["image/webp"])
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    bytes: int = Field(ge=1)
+    saving: float = Field(ge=0, le=1, description="The share of the original's bytes that it saves.")
+
+
+class ProductImage(AnswerBody):
+    """What has become of one image. After a later failure, the renditions that were good stay."""
+
+    id: str
+    source: str = Field(description="As in `product_images`.")
+    status: ImageStatus
+    attempts: int = Field(ge=0)
+    error: str = Field(description="Why it failed, if it did.")
+    original: Original | None
+    renditions: list[Rendition] = Field(description="The most important first.")
+
+
+class ProductSummary(AnswerBody):
+    """A product as lists show it. Each write makes a new ``version``, by which its ``ETag`` is named."""
 
     id: ProductId
     user_id: str = Field(description="Whose it is: the `sub` of the token that made it.")
@@ -103,10 +144,18 @@ class Product(AnswerBody):
     product_price: Price
     currency: Currency
     product_images: list[ImageUrl]
-    compressed_product_images: list[str] = Field(description="Made of `product_images`, some time later.")
+    compressed_product_images: list[str | None] = Field(
+        description="What was made of `product_images`, place by place; null while there is nothing yet."
+    )
     version: int = Field(ge=1)
     created_at: datetime
     updated_at: datetime
+
+
+class Product(ProductSummary):
+    """A product as the API shows it: a new ``version`` comes of each write, also when an image is done."""
+
+    images: list[ProductImage] = Field(description="What has become of `product_images`, place by place.")
 
 
 def stored_fields(content: ProductContent) -> dict[str, Any]:
@@ -121,16 +170,19 @@ def stored_fields(content: ProductContent) -> dict[str, Any]:
     }
 
 
+def summary(product_id: str, stored: dict[str, Any]) -> dict[str, Any]:
+    """The members of :class:`ProductSummary`, from a product's document."""
+    price = decimal_string(stored["product_price"], stored["currency"])
+    own = {"id": product_id, "product_price": price}
+    return {name: stored.get(name) for name in ProductSummary.model_fields} | own
+
+
 def view(product_id: str, stored: dict[str, Any]) -> dict[str, Any]:
     """The members of :class:`Product`, from a product's document."""
-    price = decimal_string(stored["product_price"], stored["currency"])
-    return {name: stored.get(name) for name in Product.model_fields} | {
-        "id": product_id,
-        "product_price": price,
-    }
+    return summary(product_id, stored) | {"images": stored.get("images", [])}
 
 
 def content_of(stored: dict[str, Any]) -> dict[str, Any]:
     """The members of :class:`ProductContent`, from a product's document: what a patch is applied to."""
-    shown = view("", stored)
+    shown = summary("", stored)
     return {name: shown[name] for name in ProductContent.model_fields}

@@ -11,10 +11,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from functions.products.answers import MAX_KEY, IdempotencyKey, IfMatch, IfNoneMatch, ProductPage
+from functions.products.callers import PRIVATE, caller, owner, product_id_of
 from functions.products.catalog import Catalog, Written, no_product
 from functions.products.idempotency import Claim, IdempotencyKeys
 from functions.products.listing import Listing, ProductQuery
-from functions.products.model import PRODUCT_ID, Product, ProductContent, ProductId, content_of, view
+from functions.products.model import Product, ProductContent, ProductId, content_of, summary
 from functions.products.reading import ProductReader, Rendered, render
 from functions.products.supply_chain_state import SupplyChainState, SupplyChainStates
 from shared.auth import Authenticator, Principal
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 # A description of 10,000 characters and 20 URLs of 2,048, all of them escaped, and room to spare.
 _MAX_PRODUCT_BYTES = 512 * 1024
-# A browser may keep a product, but asks each time whether it has changed; nobody in between may.
-_PRIVATE = {"Cache-Control": "private, no-cache"}
 
 _MOVED = {
     412: {"version-moved": "The product is at another version than `If-Match` says."},
@@ -94,7 +93,7 @@ class ProductsApi:
     )
     async def create(self, request: Request) -> Response:
         """Add a product; with an ``Idempotency-Key``, at most once in 24 hours."""
-        principal = await self._caller(request)
+        principal = await caller(self.auth, request)
         key = _idempotency_key(request)
         content = await read_json(request, ProductContent, _MAX_PRODUCT_BYTES)
         product_id = self.catalog.new_id()
@@ -128,10 +127,10 @@ class ProductsApi:
     )
     async def list(self, request: Request) -> Response:
         """The caller's products, a page at a time."""
-        principal = await self._caller(request)
+        principal = await caller(self.auth, request)
         page = await self.listing.page(principal.subject, ProductQuery.of(request))
-        products = [view(stored["id"], stored) for stored in page.products]
-        return json_response({"products": products, "next_cursor": page.next_cursor}, headers=_PRIVATE)
+        products = [summary(stored["id"], stored) for stored in page.products]
+        return json_response({"products": products, "next_cursor": page.next_cursor}, headers=PRIVATE)
 
     @Operation(
         roles=("seller", "ops"),
@@ -141,12 +140,12 @@ class ProductsApi:
     )
     async def get(self, request: Request) -> Response:
         """One product; 304 when the caller has this version already."""
-        principal = await self._caller(request)
-        product_id = _product_id(request)
+        principal = await caller(self.auth, request)
+        product_id = product_id_of(request)
         product = await self.reader.get(product_id)
         if product is None or not _may_see(principal, product):
             raise no_product(product_id)
-        headers = _PRIVATE | {"ETag": etag(product.version)}
+        headers = PRIVATE | {"ETag": etag(product.version)}
         if not_modified(request, product.version):
             return Response(status_code=304, headers=headers)
         return Response(product.body, media_type="application/json", headers=headers)
@@ -161,11 +160,11 @@ class ProductsApi:
     )
     async def replace(self, request: Request) -> Response:
         """Put a product in the place of what there is."""
-        principal = await self._caller(request)
+        principal = await caller(self.auth, request)
         precondition = self._precondition(request)
         content = await read_json(request, ProductContent, _MAX_PRODUCT_BYTES)
-        product_id = _product_id(request)
-        return _written(await self.catalog.replace(product_id, _owner(principal), content, precondition))
+        product_id = product_id_of(request)
+        return _written(await self.catalog.replace(product_id, owner(principal), content, precondition))
 
     @Operation(
         roles=("seller", "ops"),
@@ -178,11 +177,11 @@ class ProductsApi:
     )
     async def patch(self, request: Request) -> Response:
         """Change some members of a product, by a JSON merge patch."""
-        principal = await self._caller(request)
+        principal = await caller(self.auth, request)
         precondition = self._precondition(request)
         patch = (await read_json(request, ProductPatch, _MAX_PRODUCT_BYTES)).root
-        product_id = _product_id(request)
-        written = await self.catalog.patch(product_id, _owner(principal), _merged(patch), precondition)
+        product_id = product_id_of(request)
+        written = await self.catalog.patch(product_id, owner(principal), _merged(patch), precondition)
         return _written(written)
 
     @Operation(
@@ -194,8 +193,8 @@ class ProductsApi:
     )
     async def delete(self, request: Request) -> Response:
         """Remove a product."""
-        principal = await self._caller(request)
-        await self.catalog.delete(_product_id(request), _owner(principal), self._precondition(request))
+        principal = await caller(self.auth, request)
+        await self.catalog.delete(product_id_of(request), owner(principal), self._precondition(request))
         return Response(status_code=204)
 
     @Operation(
@@ -205,17 +204,12 @@ class ProductsApi:
     )
     async def supply_chain_state(self, request: Request) -> Response:
         """What the supply-chain API has of a product, and what became of its latest changes."""
-        principal = await self._caller(request)
-        product_id = _product_id(request)
-        state = await self.supply_chain.get(product_id, _owner(principal))
+        principal = await caller(self.auth, request)
+        product_id = product_id_of(request)
+        state = await self.supply_chain.get(product_id, owner(principal))
         if state is None:
             raise no_product(product_id)
-        return json_response(state, headers=_PRIVATE)
-
-    async def _caller(self, request: Request) -> Principal:
-        principal = await self.auth.user(request)
-        principal.require("seller", "ops")
-        return principal
+        return json_response(state, headers=PRIVATE)
 
     def _precondition(self, request: Request) -> Callable[[int], None]:
         return if_match(request, required=self.config.products_require_if_match)
@@ -224,18 +218,6 @@ class ProductsApi:
         location = f"{self.config.base_url}/products/{orjson.loads(body)['id']}"
         headers = {"Location": location, "ETag": etag(1)}
         return Response(body, status_code=201, media_type="application/json", headers=headers)
-
-
-def _product_id(request: Request) -> str:
-    product_id = str(request.path_params["product_id"])
-    if not PRODUCT_ID.fullmatch(product_id):
-        # No product can have such an id, nor can the database look for it.
-        raise no_product(product_id)
-    return product_id
-
-
-def _owner(principal: Principal) -> str | None:
-    return None if principal.sees_all_accounts else principal.subject
 
 
 def _may_see(principal: Principal, product: Rendered) -> bool:
@@ -267,7 +249,7 @@ def _merged(patch: dict[str, Any]) -> Callable[[dict[str, Any]], ProductContent]
 
 
 def _written(written: Written) -> Response:
-    headers = _PRIVATE | {"ETag": etag(written.fields["version"])}
+    headers = PRIVATE | {"ETag": etag(written.fields["version"])}
     return Response(_body(written), media_type="application/json", headers=headers)
 
 

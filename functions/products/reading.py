@@ -8,6 +8,7 @@ import orjson
 
 from functions.products.model import view
 from shared.cache import Entry, VersionedCache
+from shared.products import COLLECTION
 
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient
@@ -36,7 +37,7 @@ class ProductReader:
     """Products by id."""
 
     def __init__(self, db: "AsyncClient", cache: VersionedCache) -> None:
-        self._products = db.collection("products")
+        self._products = db.collection(COLLECTION)
         self._cache = cache
 
     async def get(self, product_id: str) -> Rendered | None:
@@ -45,10 +46,6 @@ class ProductReader:
         if entry is None:
             return None
         return Rendered(entry.version, entry.value[:_OWNER_BYTES], entry.value[_OWNER_BYTES:])
-
-    async def expect(self, product_id: str, version: int) -> None:
-        """Before ``version`` is written: nothing older is served from the cache from now on."""
-        await self._cache.fence(product_id, version)
 
     async def remember(self, product_id: str, stored: dict[str, Any]) -> None:
         """After a product was written."""

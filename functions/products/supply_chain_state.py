@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from functions.products.catalog import COLLECTION
 from functions.products.model import ProductId
 from shared.openapi import AnswerBody
 from shared.outbox import LANES, EventType, Outbox, Status, StoredEvent
+from shared.products import COLLECTION
 
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient

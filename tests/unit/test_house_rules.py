@@ -27,7 +27,7 @@ HEAVY = {
     "google.cloud.tasks_v2": {"functions.returns.main"},
     "google.cloud.storage": set[str](),
     "algoliasearch": {"functions.returns.main", "functions.returns.search_main"},
-    "PIL": set[str](),
+    "PIL": {"functions.images.compression_main"},
     "redis": set[str](),
     # Never: its every use has a lighter way (shared/clients.py), or is of the deployment's and no function's.
     "algoliasearch.search.client": set[str](),
@@ -182,6 +182,8 @@ def _enqueued(source: str, names: Mapping[str, str]) -> Iterator[str]:
             case ast.ImportFrom(module="shared.outbox", names=imported):
                 if {"enqueue", "publish"} & {name.name for name in imported}:
                     yield names["SUPPLY_CHAIN_SYNC"]
+            case ast.Call(func=ast.Name(id="publish_images"), args=[_, constant, *_]):
+                yield names[ast.unparse(constant)]
 
 
 def test_the_queues_that_a_room_enqueues_to_are_declared(topology: Topology) -> None:

@@ -17,6 +17,11 @@ SECRETS = {
     "SUPPLY_CHAIN_API_KEY": "delivers",
 }
 PARTNER = {"SUPPLY_CHAIN_URL": "https://supply.partner.example"}
+IMAGES = {
+    "UPLOADS_BUCKET": "shop-uploads",
+    "IMAGES_BUCKET": "shop-images",
+    "EVENTS_SERVICE_ACCOUNT": "events@shop.iam.gserviceaccount.com",
+}
 FUNCTIONS = load().functions
 
 # Starts a function as the platform does and asks it something.
@@ -49,8 +54,12 @@ def test_a_function_answers_with_no_more_secrets_than_the_topology_gives_it(name
     function = FUNCTIONS[name]
     given = {secret: SECRETS[secret] for secret in function.secrets}
     # Clients of Google's libraries are made on the way; none of them connects.
-    emulators = {"FIRESTORE_EMULATOR_HOST": "127.0.0.1:1", "CLOUD_TASKS_EMULATOR_HOST": "127.0.0.1:1"}
-    done = python(ASK, function.entry_point, **ENVIRONMENT, **PARTNER, **given, **emulators)
+    emulators = {
+        "FIRESTORE_EMULATOR_HOST": "127.0.0.1:1",
+        "CLOUD_TASKS_EMULATOR_HOST": "127.0.0.1:1",
+        "STORAGE_EMULATOR_HOST": "http://127.0.0.1:1",
+    }
+    done = python(ASK, function.entry_point, **ENVIRONMENT, **PARTNER, **IMAGES, **given, **emulators)
     assert done.returncode == 0, done.stderr
     # No token, or nothing to POST to: each is an answer of the function's own.
     assert done.stdout.splitlines()[-1] in ("401", "404", "405"), done.stdout

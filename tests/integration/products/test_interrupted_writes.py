@@ -9,6 +9,7 @@ from google.cloud.firestore import AsyncClient
 
 from functions.products.catalog import Catalog
 from functions.products.idempotency import IdempotencyKeys
+from functions.products.images import Sources
 from functions.products.listing import Listing
 from functions.products.products_api import ProductsApi
 from functions.products.reading import ProductReader
@@ -20,7 +21,9 @@ from shared.auth import Authenticator
 from shared.cache import Held, MemoryStore, VersionedCache
 from shared.clock import utc_now
 from shared.http import http_app
+from shared.images import Images
 from shared.outbox import Outbox
+from shared.products import ProductWrites
 from shared.settings import settings
 from shared.tasks import TaskQueues
 from tests.unit.products.examples import content
@@ -57,10 +60,19 @@ def store() -> DeadlyStore:
 async def shop(cloud: Cloud, db: AsyncClient, store: DeadlyStore) -> AsyncIterator[httpx.AsyncClient]:
     """A seller's client of ``/products`` with that store."""
     config, outbox = settings(), Outbox(db, utc_now)
-    reader = ProductReader(db, VersionedCache(store))
+    cache = VersionedCache(store)
+    reader = ProductReader(db, cache)
+    catalog = Catalog(
+        writes=ProductWrites(db, outbox, cache, utc_now),
+        images=Images(db, utc_now),
+        sources=Sources(()),
+        queues=TaskQueues(clients.cloud_tasks(), config),
+        reader=reader,
+        clock=utc_now,
+    )
     api = ProductsApi(
         auth=Authenticator(config),
-        catalog=Catalog(db, outbox, TaskQueues(clients.cloud_tasks(), config), reader, utc_now),
+        catalog=catalog,
         reader=reader,
         listing=Listing(db),
         keys=IdempotencyKeys(db, utc_now),

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from functions.ops.sweeper import Sweeper
 from functions.products.catalog import Catalog
+from functions.products.images import Sources
 from functions.products.model import ProductContent
 from functions.products.reading import ProductReader
 from functions.supply_chain.delivery import Delivery
@@ -29,8 +30,10 @@ from shared import dead_letters, outbox
 from shared.cache import MemoryStore, VersionedCache
 from shared.dead_letters import DeadLetters
 from shared.errors import PermanentError, TransientError
+from shared.images import Images
 from shared.outbox import SUPPLY_CHAIN_SYNC, Outbox, ProductEvent, StoredEvent, stored_event
 from shared.problems import Problem
+from shared.products import ProductWrites
 from shared.tasks import Attempt, Queue
 from tests.integration import steps
 from tests.integration.steps import Work, Workshop, gate
@@ -139,7 +142,14 @@ class World(Workshop):
         self.outbox = Outbox(db, clock.now)
         queues: Any = self.queue
         cache = VersionedCache(MemoryStore(60, Random(0), clock.time))
-        self.catalog = Catalog(db, self.outbox, queues, ProductReader(db, cache), clock.now)
+        self.catalog = Catalog(
+            writes=ProductWrites(db, self.outbox, cache, clock.now),
+            images=Images(db, clock.now),
+            sources=Sources(()),
+            queues=queues,
+            reader=ProductReader(db, cache),
+            clock=clock.now,
+        )
         self.sweeper = Sweeper(self.outbox, queues, clock.now)
         http = httpx.AsyncClient(transport=self.partner, base_url="https://partner.example")
         self.delivery = Delivery(

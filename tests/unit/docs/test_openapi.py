@@ -104,7 +104,7 @@ def topology(*public: str) -> Topology:
 
 @pytest.fixture(scope="module")
 def shoes() -> dict[str, Any]:
-    return document(topology("red-shoes"), {"red-shoes": ShoesApi})
+    return document(topology("red-shoes"), {"red-shoes": [ShoesApi]})
 
 
 @pytest.fixture(scope="module")
@@ -179,12 +179,12 @@ def _values_of(key: str, part: Any) -> Iterator[Any]:
 
 def test_a_public_function_without_a_description_is_refused() -> None:
     with pytest.raises(LookupError, match="blue-shoes"):
-        endpoints(topology("red-shoes", "blue-shoes"), {"red-shoes": ShoesApi})
+        endpoints(topology("red-shoes", "blue-shoes"), {"red-shoes": [ShoesApi]})
 
 
 def test_a_description_without_a_public_function_is_refused() -> None:
     with pytest.raises(LookupError, match="red-shoes"):
-        endpoints(topology(), {"red-shoes": ShoesApi})
+        endpoints(topology(), {"red-shoes": [ShoesApi]})
 
 
 def test_a_handler_without_a_description_is_refused() -> None:
@@ -193,7 +193,7 @@ def test_a_handler_without_a_description_is_refused() -> None:
             raise NotImplementedError
 
     with pytest.raises(LookupError, match=r"Silent\.burn.*@Operation"):
-        endpoints(topology("red-shoes"), {"red-shoes": Silent})
+        endpoints(topology("red-shoes"), {"red-shoes": [Silent]})
 
 
 def test_the_platform_s_own_functions_are_no_part_of_it() -> None:
