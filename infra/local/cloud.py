@@ -1,6 +1,7 @@
 """The stand-ins of the local cloud, put together and running in this process."""
 
 import asyncio
+import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -28,6 +29,7 @@ from infra.local.keys import Keys
 from infra.local.metadata import MetadataServer
 from infra.local.provision import composite_indexes, exemptions, provision
 from infra.local.scheduler.service import SchedulerService
+from infra.local.service_account import write_service_account
 from infra.local.supply_chain.service import SupplyChainService
 from infra.local.tasks.service import TasksService
 from infra.topology import Topology
@@ -173,7 +175,9 @@ async def local_cloud(
             metadata=await _serve(stack, metadata.app()),
             firestore=other_firestore or grpc_address,
         )
-        environment = client_environment(base_url, addresses, keys, users, platform)
+        kept = directory or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        credentials = write_service_account(kept, keys.storage)
+        environment = client_environment(base_url, addresses, keys, users, platform, credentials)
         services = (firestore, tasks, scheduler, algolia, supply_chain)
         yield Cloud(topology, clock, users, platform, *services, addresses, environment)
 

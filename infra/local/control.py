@@ -12,8 +12,9 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from infra.local.cloud import Cloud
-from infra.local.environment import AUDIENCE
+from infra.local.environment import AUDIENCE, PICTURES_PATH
 from infra.local.fault_switch import FaultSwitch
+from infra.local.pictures.routes import Pictures
 from infra.local.problems import Problem
 from infra.local.task_list import TaskList
 
@@ -57,11 +58,12 @@ class Controls:
         self._moving = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
-        """Every control, what the supply-chain partner has seen, and the identity documents of both issuers."""
+        """Every control, what stands in for servers of others, and the identity documents of both issuers."""
         return [
             *self._cloud.users.routes("/_local/identity"),
             *self._cloud.platform.routes("/_local/platform"),
             *self._cloud.supply_chain.controls("/_local/supply-chain"),
+            *Pictures().routes(PICTURES_PATH),
             web.get("/_local/token", self._token),
             web.post("/_local/schedules/{job}:run", self._run_schedule),
             web.get("/_local/clock", self._clock),

@@ -1,6 +1,7 @@
 """The environment variables through which functions and official clients reach the local cloud."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from infra.local.identity import Issuer
 from infra.local.keys import Keys
@@ -11,7 +12,12 @@ AUDIENCE = "backstock"
 ALGOLIA_APP_ID = "BACKSTOCK0"
 TASKS_SERVICE_ACCOUNT = f"tasks@{PROJECT}.iam.gserviceaccount.com"
 SCHEDULER_SERVICE_ACCOUNT = f"scheduler@{PROJECT}.iam.gserviceaccount.com"
+EVENTS_SERVICE_ACCOUNT = f"events@{PROJECT}.iam.gserviceaccount.com"
 FUNCTIONS_SERVICE_ACCOUNT = f"functions@{PROJECT}.iam.gserviceaccount.com"
+
+# Of the gateway: the public bucket's objects, and the stand-in for other people's images.
+IMAGES_PATH = "/_local/images"
+PICTURES_PATH = "/_local/pictures"
 
 
 @dataclass(frozen=True)
@@ -25,10 +31,20 @@ class Addresses:
     firestore: str
 
 
+def bucket_name(name: str) -> str:
+    """What the topology's bucket ``name`` is called in Cloud Storage, whose names are everybody's."""
+    return f"{PROJECT}-{name}"
+
+
 def client_environment(
-    base_url: str, addresses: Addresses, keys: Keys, users: Issuer, platform: Issuer
+    base_url: str, addresses: Addresses, keys: Keys, users: Issuer, platform: Issuer, credentials: Path
 ) -> dict[str, str]:
-    """What a client or a function needs to know, by variable name; ``base_url`` is the gateway's."""
+    """What a client or a function needs to know, by variable name.
+
+    Args:
+        base_url: the gateway's.
+        credentials: the key file of the functions' service account.
+    """
     return {
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "REGION": REGION,
@@ -36,6 +52,12 @@ def client_environment(
         "FIRESTORE_EMULATOR_HOST": addresses.firestore,
         "CLOUD_TASKS_EMULATOR_HOST": addresses.grpc,
         "CLOUD_SCHEDULER_EMULATOR_HOST": addresses.grpc,
+        "GOOGLE_APPLICATION_CREDENTIALS": str(credentials.absolute()),
+        "UPLOADS_BUCKET": bucket_name("uploads"),
+        "IMAGES_BUCKET": bucket_name("images"),
+        # On the gateway, whose port stays the same from one start to the next.
+        "IMAGES_URL": f"{base_url}{IMAGES_PATH}",
+        "IMAGE_TRUSTED_SOURCES": f"{base_url}{PICTURES_PATH}/",
         "ALGOLIA_HOST": addresses.algolia,
         "ALGOLIA_APP_ID": ALGOLIA_APP_ID,
         "ALGOLIA_API_KEY": keys.algolia_admin,
@@ -50,6 +72,7 @@ def client_environment(
         "PLATFORM_JWKS_URL": platform.jwks_url,
         "TASKS_SERVICE_ACCOUNT": TASKS_SERVICE_ACCOUNT,
         "SCHEDULER_SERVICE_ACCOUNT": SCHEDULER_SERVICE_ACCOUNT,
+        "EVENTS_SERVICE_ACCOUNT": EVENTS_SERVICE_ACCOUNT,
     }
 
 

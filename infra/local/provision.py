@@ -2,7 +2,8 @@
 
 from itertools import dropwhile
 
-from infra.local.environment import PROJECT, REGION, SCHEDULER_SERVICE_ACCOUNT
+from infra.local.environment import PROJECT, REGION, SCHEDULER_SERVICE_ACCOUNT, bucket_name
+from infra.local.eventarc.dispatcher import Trigger
 from infra.local.firestore.indexes import CompositeIndex, Exemption, Mode
 from infra.local.scheduler.jobs import JobConfig
 from infra.local.scheduler.service import SchedulerService
@@ -51,6 +52,23 @@ def _turned(field: str) -> str:
 def exemptions(topology: Topology) -> list[Exemption]:
     """The fields that Firestore keeps out of its automatic indexes."""
     return [Exemption(each.collection, each.field) for each in topology.firestore.exemptions]
+
+
+def triggers(topology: Topology, base_url: str) -> list[Trigger]:
+    """The triggers, each with as many deliveries at once as its function's instances take."""
+    return [_trigger(name, topology, base_url) for name in topology.triggers]
+
+
+def _trigger(name: str, topology: Topology, base_url: str) -> Trigger:
+    trigger = topology.triggers[name]
+    function = topology.functions[trigger.target]
+    return Trigger(
+        name=name,
+        bucket=bucket_name(trigger.bucket),
+        event_type=trigger.event_type,
+        url=f"{base_url}/{trigger.target}",
+        limit=function.concurrency * function.max_instances,
+    )
 
 
 def _field(text: str) -> tuple[str, Mode]:

@@ -127,6 +127,7 @@ print(json.dumps([project, credentials.service_account_email, credentials.token,
 async def test_googles_library_finds_credentials_without_a_key_file(cloud: Cloud, tmp_path: object) -> None:
     environment = {**cloud.environment, **metadata_environment(cloud.addresses, str(tmp_path))}
     del environment["GOOGLE_CLOUD_PROJECT"]  # so that the project is asked for
+    del environment["GOOGLE_APPLICATION_CREDENTIALS"]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", _ASK_THE_METADATA_SERVER), env=environment, stdout=asyncio.subprocess.PIPE
     )

@@ -2,8 +2,12 @@
 
 import pytest
 
-from infra.local.provision import composite_indexes
-from infra.topology import Firestore, Index, Topology
+from infra.local.eventarc.dispatcher import Trigger
+from infra.local.provision import composite_indexes, triggers
+from infra.topology import Bucket, Firestore, Function, Index, Topology
+from infra.topology import Trigger as TopologyTrigger
+
+FINALIZED = "google.cloud.storage.object.v1.finalized"
 
 
 def kept(*indexes: tuple[str, ...]) -> list[tuple[tuple[str, str], ...]]:
@@ -42,3 +46,28 @@ def test_of_two_indexes_that_are_each_other_the_other_way_round_one_is_kept(
 )
 def test_indexes_that_differ_otherwise_are_both_kept(one: tuple[str, ...], other: tuple[str, ...]) -> None:
     assert len(kept(one, other)) == 2
+
+
+def test_a_trigger_calls_its_function_as_often_at_once_as_all_instances_take() -> None:
+    function = Function(
+        entry_point="look_at",
+        room="shop",
+        access="events",
+        memory="1Gi",
+        cpu=1,
+        concurrency=2,
+        timeout=60,
+        min_instances=0,
+        max_instances=3,
+    )
+    trigger = TopologyTrigger(target="look-at", bucket="originals", event_type=FINALIZED)
+    topology = Topology(
+        functions={"look-at": function},
+        queues={},
+        schedules={},
+        buckets={"originals": Bucket(public=False)},
+        triggers={"lookAt": trigger},
+        firestore=Firestore(),
+    )
+    (made,) = triggers(topology, "http://gateway")
+    assert made == Trigger("lookAt", "backstock-local-originals", FINALIZED, "http://gateway/look-at", 6)
