@@ -32,12 +32,16 @@ def decode(original: Original, size: tuple[int, int]) -> Image.Image:
     """
     image = original.image
     with refusing_damage():
-        image.draft(None, _lying(original, size))
+        image.draft(None, original.as_stored(size))
         image.load()
-    small = _shrunk(image, original, size)
-    if small is not image:
+    pixels = resizable(image)
+    # At once, since either may take 200 MB.
+    if pixels is not image:
         image.close()
-    return small
+    small = resize(pixels, original.as_stored(size))
+    if small is not pixels:
+        pixels.close()
+    return _finished(small, original)
 
 
 class Frames(Image.Image):
@@ -73,10 +77,11 @@ class Frames(Image.Image):
         with refusing_damage():
             image.seek(frame)
             image.load()
-        small = _shrunk(image, self._original, self._wanted)
+        small = resize(resizable(image), self._original.as_stored(self._wanted))
+        shown = _finished(small, self._original)
         self._frame = frame
         self._durations[frame] = round(image.info.get("duration", 0))
-        self.im, self._mode, self._size = small.im, small.mode, small.size
+        self.im, self._mode, self._size = shown.im, shown.mode, shown.size
 
 
 def _plays(original: Original) -> int:
@@ -87,18 +92,10 @@ def _plays(original: Original) -> int:
     return 1 if loop is None else loop and min(loop + 1, 0xFFFF)
 
 
-def _shrunk(image: Image.Image, original: Original, size: tuple[int, int]) -> Image.Image:
-    pixels = resizable(image)
-    small = resize(pixels, _lying(original, size))
-    coloured = to_srgb(small, image.info.get("icc_profile"))
+def _finished(image: Image.Image, original: Original) -> Image.Image:
+    coloured = to_srgb(image, original.image.info.get("icc_profile"))
     turn = _TURNS.get(original.orientation)
     return _without_idle_alpha(coloured if turn is None else coloured.transpose(turn))
-
-
-def _lying(original: Original, size: tuple[int, int]) -> tuple[int, int]:
-    """``size`` as the pixels are stored, before they are turned."""
-    width, height = size
-    return (height, width) if original.image.size != (original.width, original.height) else (width, height)
 
 
 def _without_idle_alpha(image: Image.Image) -> Image.Image:

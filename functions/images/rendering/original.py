@@ -78,6 +78,11 @@ class Original:
     orientation: int
     frames: int
 
+    def as_stored(self, size: tuple[int, int]) -> tuple[int, int]:
+        """An upright width and height as the pixels are stored, before they are turned."""
+        width, height = size
+        return (height, width) if self.orientation in _TRANSPOSED else (width, height)
+
 
 def open_original(data: bytes, policy: Policy) -> Original:
     """Look at an original's head.

@@ -31,7 +31,7 @@ class Size:
 
 
 def _default_qualities() -> Mapping[Format, tuple[int, ...]]:
-    return MappingProxyType({"webp": (80, 60, 40), "jpeg": (24, 40, 60), "avif": (60, 45, 30)})
+    return MappingProxyType({"webp": (80, 60, 40), "jpeg": (38, 57, 80), "avif": (60, 45, 30)})
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,10 @@ class Policy:
     max_bytes: int = 26_214_400
     max_pixels: int = 50_000_000
     format_max_pixels: Mapping[str, int] = field(
-        default_factory=lambda: MappingProxyType({"WEBP": 25_000_000}), hash=False
+        default_factory=lambda: MappingProxyType(
+            {"WEBP": 20_000_000, "AVIF": 25_000_000, "HEIF": 25_000_000}
+        ),
+        hash=False,
     )
     max_frame_pixels: int = 16_000_000
     max_frames: int = 300
