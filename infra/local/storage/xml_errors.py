@@ -5,6 +5,15 @@ Source: https://cloud.google.com/storage/docs/xml-api/reference-status
 
 from xml.sax.saxutils import escape
 
+from .errors import StorageError
+
+_CODES = {
+    "conditionNotMet": "PreconditionFailed",
+    "notModified": "NotModified",
+    "notFound": "NoSuchKey",
+    "notImplemented": "NotImplemented",
+}
+
 
 class XmlError(Exception):
     """A request is refused.
@@ -54,3 +63,8 @@ def not_implemented(what: str) -> XmlError:
     return XmlError(
         501, "NotImplemented", "Not implemented.", Details=f"the local Cloud Storage has not got {what}"
     )
+
+
+def in_xml(error: StorageError) -> XmlError:
+    """A refusal of the store, as this API puts it."""
+    return XmlError(error.status, _CODES.get(error.reason, "InvalidArgument"), error.message)
