@@ -1,9 +1,9 @@
-"""Whatever happens in whatever order: once quiet, each image of a product is done, of its newest original, or has a dead
-letter; what is tried again without trouble is done; and there are no files but theirs.
+"""Whatever happens in whatever order: once quiet, each image of a product is done, of its newest original, or has a
+dead letter; what is tried again without trouble is done; and there are no files but theirs.
 
-Hypothesis draws interleavings of sellers' writes, uploads, deliveries of tasks and events (duplicate, late, out of order,
-lost), sweeps, steps of work in progress, deaths at any call to the outside, moods of other people's servers, and the
-passing of time.
+Hypothesis draws interleavings of sellers' writes, uploads, deliveries of tasks and events (duplicate, late, out of
+order, lost), sweeps, steps of work in progress, deaths at any call to the outside, moods of other people's servers, and
+the passing of time.
 """
 
 import os
@@ -28,6 +28,8 @@ any_of_them = st.integers(0, 99)
 TO_ITS_END = 99
 how_far = st.one_of(st.integers(0, 20), st.just(TO_ITS_END))
 how_often = st.sampled_from(["once", "once", "once", "twice", "never again"])
+# Eventarc gives an event up after a day only: who overwrites an original in such a day is not found out here.
+at_least_once = st.sampled_from(["once", "once", "twice"])
 some_urls = st.lists(st.sampled_from(URLS), max_size=3)
 
 
@@ -87,6 +89,16 @@ class Pictures(Machine):
         data = f"upload {self.uploads}".encode() if good else BAD
         self.world.originals.put(self.links[which % len(self.links)], data)
 
+    @precondition(lambda self: self.world.originals.objects and self.world.originals.announced)
+    @rule(which=any_of_them, steps=how_far, further=how_far)
+    def an_original_is_overwritten_while_it_is_compressed(self, which: int, steps: int, further: int) -> None:
+        """Seldom drawn by chance, and what generations are for."""
+        self.an_event_is_delivered(which, "once", steps)
+        names = list(self.world.originals.objects)
+        self.uploads += 1
+        self.world.originals.put(names[which % len(names)], f"upload {self.uploads}".encode())
+        self.an_event_is_delivered(len(self.world.originals.announced) - 1, "once", further)
+
     @precondition(lambda self: self.world.queues.waiting)
     @rule(which=any_of_them, how=how_often, steps=how_far)
     def a_task_is_delivered(self, which: int, how: str, steps: int) -> None:
@@ -99,15 +111,14 @@ class Pictures(Machine):
             self._latest_goes_on(steps)
 
     @precondition(lambda self: self.world.originals.announced)
-    @rule(which=any_of_them, how=how_often, steps=how_far)
+    @rule(which=any_of_them, how=at_least_once, steps=how_far)
     def an_event_is_delivered(self, which: int, how: str, steps: int) -> None:
         announced = self.world.originals.announced
         event = announced[which % len(announced)]
         if how != "twice":
             announced.remove(event)
-        if how != "never again":
-            self.do(self.world.announce(event))
-            self._latest_goes_on(steps)
+        self.do(self.world.announce(event))
+        self._latest_goes_on(steps)
 
     @precondition(lambda self: self.world.works)
     @rule(which=any_of_them, steps=how_far)

@@ -179,6 +179,18 @@ class FakeRenditions(FakeBucket):
             await gate()
 
 
+class NumberedImages(Images):
+    """Images whose ids are the same in each run of the same example."""
+
+    def __init__(self, db: AsyncClient, clock: Clock) -> None:
+        super().__init__(db, clock.now)
+        self._number = 0
+
+    def new_id(self) -> str:
+        self._number += 1
+        return f"i{self._number}"
+
+
 @dataclass
 class FakeWeb:
     """Other people's servers: what is at a URL, an image's bytes or why there is none."""
@@ -234,7 +246,7 @@ class World(Workshop):
         self.web = FakeWeb()
         self.originals = FakeOriginals(clock)
         self.renditions = FakeRenditions(clock)
-        self.images = Images(db, clock.now)
+        self.images = NumberedImages(db, clock)
         cache = VersionedCache(MemoryStore(60, Random(0), clock.time))
         writes = ProductWrites(db, Outbox(db, clock.now), cache, clock.now)
         reader = ProductReader(db, cache)
