@@ -61,9 +61,12 @@ def _exif(texts: Mapping[int, bytes]) -> bytes:
     entries, values = b"", b""
     for tag, text in sorted(texts.items()):
         value = text + b"\0"
-        # Four bytes or fewer would have to stand in the entry itself.
-        value = value.ljust(5, b"\0")
-        entries += struct.pack("<HHLL", tag, 2, len(value), values_at + len(values))
-        values += value + b"\0" * (len(value) % 2)
+        place = struct.pack("<L", values_at + len(values))
+        if len(value) <= len(place):
+            place = value.ljust(len(place), b"\0")
+        else:
+            # Values begin at even offsets.
+            values += value + b"\0" * (len(value) % 2)
+        entries += struct.pack("<HHL", tag, 2, len(value)) + place
     directory = struct.pack("<H", len(texts)) + entries + struct.pack("<L", 0)
     return b"Exif\0\0II*\0" + struct.pack("<L", 8) + directory + values

@@ -41,7 +41,10 @@ def decode(original: Original, size: tuple[int, int]) -> Image.Image:
     small = resize(pixels, original.as_stored(size))
     if small is not pixels:
         pixels.close()
-    return _finished(small, original)
+    upright = _finished(small, original)
+    # Pillow's encoders take metadata from here that nobody asked them to write.
+    upright.info = {}
+    return upright
 
 
 class Frames(Image.Image):
