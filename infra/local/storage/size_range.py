@@ -50,3 +50,7 @@ class SizeRange:
             raise XmlError(
                 400, "EntityTooSmall", "Your proposed upload is too small.", MinSizeAllowed=str(self.least)
             )
+
+
+ANY_SIZE = SizeRange(0, 5 * 1024**4)
+"""What an object can have at most: https://cloud.google.com/storage/quotas#objects."""

@@ -12,6 +12,8 @@ _CODES = {
     "notModified": "NotModified",
     "notFound": "NoSuchKey",
     "notImplemented": "NotImplemented",
+    "entityTooLarge": "EntityTooLarge",
+    "entityTooSmall": "EntityTooSmall",
 }
 
 

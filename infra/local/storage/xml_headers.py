@@ -3,9 +3,15 @@
 Source: https://cloud.google.com/storage/docs/xml-api/reference-headers
 """
 
+import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .checksums import declared
+from .metadata import given_metadata
+from .preconditions import Preconditions
+from .size_range import ANY_SIZE, SizeRange
+from .uploads import UploadRequest
 from .xml_errors import invalid_argument, not_implemented
 
 _FIELDS = {
@@ -16,7 +22,6 @@ _FIELDS = {
     "content-language": "contentLanguage",
     "content-md5": "md5Hash",
 }
-_HASHES = {"md5": "md5Hash", "crc32c": "crc32c"}
 _METADATA = "x-goog-meta-"
 _UNDERSTOOD = {
     "x-goog-content-length-range",
@@ -42,21 +47,35 @@ def check_understood(headers: Iterable[str]) -> None:
             raise not_implemented(f"the header {lower}")
 
 
-def resource(headers: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of the object that an upload with these headers makes, with the hashes that its bytes must have."""
+def _resource(headers: Mapping[str, str]) -> dict[str, Any]:
     fields: dict[str, Any] = {
         _FIELDS[name.lower()]: headers[name] for name in headers if name.lower() in _FIELDS
     }
-    for given in headers.get("x-goog-hash", "").split(","):
-        kind, equals, value = given.strip().partition("=")
-        if equals and kind in _HASHES:
-            fields[_HASHES[kind]] = value
     metadata = {
         name.lower().removeprefix(_METADATA): headers[name]
         for name in headers
         if name.lower().startswith(_METADATA)
     }
     return {**fields, "metadata": metadata} if metadata else fields
+
+
+def upload_request(headers: Mapping[str, str]) -> UploadRequest:
+    """What an upload with these headers is to become.
+
+    Raises:
+        XmlError: InvalidArgument.
+        StorageError: a field cannot be what it is.
+    """
+    fields = _resource(headers)
+    bounds = headers.get("x-goog-content-length-range")
+    allowed = SizeRange.parse(bounds) if bounds is not None else ANY_SIZE
+    return UploadRequest(
+        given_metadata(fields),
+        preconditions(headers),
+        checksums=declared(fields, headers.get("x-goog-hash", "")),
+        least=allowed.least,
+        most=allowed.most,
+    )
 
 
 def condition(headers: Mapping[str, str], name: str) -> int | None:
@@ -71,3 +90,37 @@ def condition(headers: Mapping[str, str], name: str) -> int | None:
     if not (value.isascii() and value.isdecimal() and len(value) < 20):
         raise invalid_argument(f"{name} must be a number, not {value!r}")
     return int(value)
+
+
+def preconditions(headers: Mapping[str, str]) -> Preconditions:
+    """What must be so for a request with these headers to be carried out.
+
+    Raises:
+        XmlError: InvalidArgument.
+    """
+    return Preconditions(
+        generation=condition(headers, "x-goog-if-generation-match"),
+        metageneration=condition(headers, "x-goog-if-metageneration-match"),
+    )
+
+
+def etag(md5: str | None, other: str) -> str:
+    """In this API the MD5 of what was uploaded, in hexadecimal.
+
+    Args:
+        md5: in base64; None of what was composed.
+        other: the ETag of such.
+    """
+    return f'"{base64.b64decode(md5).hex() if md5 else other}"'
+
+
+def upload_headers(made: Mapping[str, Any]) -> dict[str, str]:
+    """What the answer to an upload says of the object that it has made; ``made`` is the JSON API's resource."""
+    return {
+        "ETag": etag(made["md5Hash"], made["etag"]),
+        "x-goog-generation": made["generation"],
+        "x-goog-metageneration": made["metageneration"],
+        "x-goog-hash": f"crc32c={made['crc32c']},md5={made['md5Hash']}",
+        "x-goog-stored-content-encoding": made.get("contentEncoding", "identity"),
+        "x-goog-stored-content-length": made["size"],
+    }

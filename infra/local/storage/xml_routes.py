@@ -3,10 +3,9 @@
 Source: https://cloud.google.com/storage/docs/xml-api/reference-methods
 """
 
-import base64
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -15,18 +14,20 @@ from multidict import CIMultiDict
 from infra.local.clock import Clock
 
 from .buckets import Buckets
+from .checksums import Checksums, require
 from .cors import answer_headers, preflight_headers
 from .errors import StorageError
 from .media import plan, send
-from .metadata import given_metadata
 from .objects import Objects
-from .preconditions import Preconditions
-from .resources import Bucket, Contents, StoredObject
+from .resources import Bucket, Contents, object_resource
 from .signing import SignedRequest, Signer
 from .size_range import SizeRange
+from .uploads import Piece, Uploads
+from .wire import address_of
 from .xml_errors import XmlError, in_xml, not_implemented
-from .xml_headers import check_understood, condition, resource
+from .xml_headers import check_understood, condition, etag, preconditions, upload_headers, upload_request
 
+_CANCELLED = 499  # https://cloud.google.com/storage/docs/performing-resumable-uploads#cancel-upload
 _OVERRIDES = {
     "response-content-type": "Content-Type",
     "response-content-disposition": "Content-Disposition",
@@ -42,17 +43,6 @@ _OTHER_REQUESTS = {
     "uploadId",
     "uploads",
 }
-
-
-_UPLOAD_HEADERS = (
-    "ETag",
-    "x-goog-generation",
-    "x-goog-metageneration",
-    "x-goog-hash",
-    "x-goog-storage-class",
-    "x-goog-stored-content-encoding",
-    "x-goog-stored-content-length",
-)
 
 
 class Target(NamedTuple):
@@ -73,9 +63,12 @@ class XmlRoutes:
         signer: who may do everything with a link that it has signed.
     """
 
-    def __init__(self, objects: Objects, buckets: Buckets, signer: Signer, clock: Clock) -> None:
-        self._objects = objects
+    def __init__(
+        self, buckets: Buckets, objects: Objects, uploads: Uploads, signer: Signer, clock: Clock
+    ) -> None:
         self._buckets = buckets
+        self._objects = objects
+        self._uploads = uploads
         self._signer = signer
         self._clock = clock
 
@@ -84,19 +77,28 @@ class XmlRoutes:
         path = "/{bucket}/{object:.+}"
         return [
             web.get(path, self._allowed(self._get)),
-            web.put(path, self._allowed(self._put)),
-            web.delete(path, self._allowed(self._delete)),
+            web.put(path, self._allowed(self._put, self._continue)),
+            web.post(path, self._allowed(self._start)),
+            web.delete(path, self._allowed(self._delete, self._cancel)),
             web.options(path, self._preflight),
         ]
 
-    def _allowed(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """``handler`` for requests that may be made, with refusals in XML."""
+    def _allowed(
+        self, handler: Handler, session: Handler | None = None
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """``handler`` for requests that may be made, with refusals in XML.
+
+        Args:
+            session: for requests about an upload that is under way; whoever knows its id was allowed to begin it.
+        """
 
         async def handle(request: web.Request) -> web.StreamResponse:
             cors: Mapping[str, str] = {}
             try:
                 target = self._target(request)
                 cors = target.cors
+                if session and "upload_id" in request.query:
+                    return await session(request, target)
                 self._authorise(request, target.bucket)
                 return await handler(request, target)
             except StorageError as error:
@@ -126,10 +128,12 @@ class XmlRoutes:
             raise not_implemented(f"requests with ?{name}")
 
     async def _get(self, request: web.Request, target: Target) -> web.StreamResponse:
-        preconditions, generation = _preconditions(request.headers), condition(request.query, "generation")
-        stored = self._objects.get(target.bucket.name, target.name, generation, preconditions)
+        generation = condition(request.query, "generation")
+        stored = self._objects.get(
+            target.bucket.name, target.name, generation, preconditions(request.headers)
+        )
         file = self._objects.open(stored)
-        delivery = plan(stored, CIMultiDict(request.headers), _etag(stored))
+        delivery = plan(stored, CIMultiDict(request.headers), etag(stored.contents.md5, stored.etag))
         overrides = {
             header: request.query[parameter]
             for parameter, header in _OVERRIDES.items()
@@ -140,18 +144,40 @@ class XmlRoutes:
 
     async def _put(self, request: web.Request, target: Target) -> web.Response:
         check_understood(request.headers)
-        fields = resource(request.headers)
-        metadata, preconditions = given_metadata(fields), _preconditions(request.headers)
-        self._objects.check_write(target.bucket.name, target.name, preconditions)
-        async with self._objects.received(_bounded_body(request)) as contents:
-            _check_hashes(fields, contents)
-            stored = self._objects.put(target.bucket.name, target.name, contents, metadata, preconditions)
-        return web.Response(headers={**_upload_headers(stored), **target.cors})
+        bucket, name, wanted = target.bucket.name, target.name, upload_request(request.headers)
+        self._objects.check_write(bucket, name, wanted.preconditions)
+        body = SizeRange(wanted.least, wanted.most).guard(request.content.iter_any())
+        async with self._objects.received(body) as contents:
+            _require_checksums(wanted.checksums, contents)
+            stored = self._objects.put(bucket, name, contents, wanted.metadata, wanted.preconditions)
+        return web.Response(headers={**upload_headers(object_resource(stored)), **target.cors})
+
+    async def _start(self, request: web.Request, target: Target) -> web.Response:
+        if request.headers.get("x-goog-resumable") != "start":
+            raise not_implemented("POST without x-goog-resumable: start")
+        check_understood(request.headers)
+        upload = self._uploads.start(target.bucket.name, target.name, upload_request(request.headers))
+        session = f"{address_of(request)}{request.raw_path.partition('?')[0]}?upload_id={upload}"
+        return web.Response(
+            status=201, headers={"Location": session, "X-GUploader-UploadID": upload, **target.cors}
+        )
+
+    async def _continue(self, request: web.Request, target: Target) -> web.Response:
+        piece = Piece.parse(request.headers.get("Content-Range"))
+        body = request.content.iter_any()
+        done = await self._uploads.receive(request.query["upload_id"], piece, body, {})
+        if not isinstance(done, int):
+            return web.Response(headers={**upload_headers(done), **target.cors})
+        come = {"Range": f"bytes=0-{done - 1}"} if done else {}
+        return web.Response(status=308, headers={**come, **target.cors})
+
+    async def _cancel(self, request: web.Request, target: Target) -> web.Response:
+        self._uploads.cancel(request.query["upload_id"])
+        return web.Response(status=_CANCELLED, headers=target.cors)
 
     async def _delete(self, request: web.Request, target: Target) -> web.Response:
         generation = condition(request.query, "generation")
-        preconditions = _preconditions(request.headers)
-        self._objects.delete(target.bucket.name, target.name, generation, preconditions)
+        self._objects.delete(target.bucket.name, target.name, generation, preconditions(request.headers))
         return web.Response(status=204, headers=target.cors)
 
     async def _preflight(self, request: web.Request) -> web.Response:
@@ -171,36 +197,13 @@ def _cors(request: web.Request, bucket: Bucket) -> dict[str, str]:
     return answer_headers(bucket.settings.get("cors", []), origin, request.method) if origin else {}
 
 
-def _bounded_body(request: web.Request) -> AsyncIterator[bytes]:
-    body = request.content.iter_any()
-    bounds = request.headers.get("x-goog-content-length-range")
-    return SizeRange.parse(bounds).guard(body) if bounds is not None else body
-
-
-def _preconditions(headers: Mapping[str, str]) -> Preconditions:
-    return Preconditions(
-        generation=condition(headers, "x-goog-if-generation-match"),
-        metageneration=condition(headers, "x-goog-if-metageneration-match"),
-    )
-
-
-def _check_hashes(expected: Mapping[str, Any], contents: Contents) -> None:
-    for name, actual in (("md5Hash", contents.md5), ("crc32c", contents.crc32c)):
-        if expected.get(name, actual) != actual:
-            details = f"the {name} of what was received is {actual}, not {expected[name]}"
-            raise XmlError(400, "BadDigest", "The digest does not match what was received.", Details=details)
-
-
-def _etag(stored: StoredObject) -> str:
-    """In this API the MD5 of what was uploaded, in hexadecimal."""
-    md5 = stored.contents.md5
-    return f'"{base64.b64decode(md5).hex() if md5 else stored.etag}"'
-
-
-def _upload_headers(stored: StoredObject) -> dict[str, str]:
-    """What an answer says of the object that has just been made."""
-    headers = plan(stored, CIMultiDict(), _etag(stored)).headers
-    return {name: headers[name] for name in _UPLOAD_HEADERS}
+def _require_checksums(expected: Checksums, contents: Contents) -> None:
+    try:
+        require(expected, contents)
+    except StorageError as error:
+        raise XmlError(
+            400, "BadDigest", "The digest is not that of the body.", Details=error.message
+        ) from None
 
 
 def _refusal(error: XmlError, headers: Mapping[str, str]) -> web.Response:
