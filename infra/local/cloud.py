@@ -17,19 +17,23 @@ from infra.local.algolia.service import AlgoliaService
 from infra.local.clock import Clock
 from infra.local.environment import (
     ALGOLIA_APP_ID,
+    EVENTS_SERVICE_ACCOUNT,
     FUNCTIONS_SERVICE_ACCOUNT,
     PROJECT,
     Addresses,
     client_environment,
 )
+from infra.local.eventarc.service import EventarcService
 from infra.local.firestore.service import FirestoreService
 from infra.local.http_server import HOST, address_of, local_socket, served
 from infra.local.identity import Issuer, PlatformIdentity
 from infra.local.keys import Keys
 from infra.local.metadata import MetadataServer
-from infra.local.provision import composite_indexes, exemptions, provision
+from infra.local.provision import composite_indexes, exemptions, provision, triggers
 from infra.local.scheduler.service import SchedulerService
 from infra.local.service_account import write_service_account
+from infra.local.storage import StorageService
+from infra.local.storage.signing import Signer
 from infra.local.supply_chain.service import SupplyChainService
 from infra.local.tasks.service import TasksService
 from infra.topology import Topology
@@ -62,18 +66,20 @@ class Cloud:
     scheduler: SchedulerService
     algolia: AlgoliaService
     supply_chain: SupplyChainService
+    storage: StorageService
+    events: EventarcService
     addresses: Addresses
     environment: Mapping[str, str]
 
     async def start_deliveries(self) -> None:
-        """Let Cloud Tasks and Cloud Scheduler call functions from now on."""
-        await self.tasks.start()
-        await self.scheduler.start()
+        """Let Cloud Tasks, Cloud Scheduler and Eventarc call functions from now on."""
+        for service in self._callers:
+            await service.start()
 
     async def stop_deliveries(self) -> None:
         """Abandon what is under way; it happens again after the next start."""
-        await self.scheduler.stop()
-        await self.tasks.stop()
+        for service in self._callers:
+            await service.stop()
 
     def set_algolia_faults(self, settings: Mapping[str, Any]) -> None:
         """Algolia's faults, and below ``limits`` what its plan allows; ``{}`` is no faults and the usual limits.
@@ -101,23 +107,34 @@ class Cloud:
             )
 
     async def idle(self, within: float) -> bool:
-        """Wait until no task is due or running and no job is being delivered; whether that came ``within`` seconds."""
+        """Wait until no task, job or event is due or being delivered; whether that came ``within`` seconds."""
         end = time.monotonic() + within
-        while await self.scheduler.idle(end - time.monotonic()):
-            if not await self.tasks.idle(end - time.monotonic()):
-                return False
-            if await self.scheduler.idle(0):  # no job has begun while the tasks ended
+        while True:
+            for service in self._callers:
+                if not await service.idle(end - time.monotonic()):
+                    return False
+            # Nothing has begun with one while another came to its end.
+            if all([await service.idle(0) for service in self._callers]):
                 return True
-        return False
 
     def next_due(self) -> datetime | None:
-        """When the next task or job is due."""
-        due = [at for at in (self.tasks.next_due(), self.scheduler.next_due()) if at is not None]
+        """When the next task, job or event is due."""
+        due = [at for service in self._callers if (at := service.next_due()) is not None]
         return min(due, default=None)
+
+    @property
+    def _callers(self) -> tuple[TasksService, SchedulerService, EventarcService]:
+        """What calls functions."""
+        return self.tasks, self.scheduler, self.events
 
     def stats(self) -> dict[str, Any]:
         """What the services counted since they started, or since the last reset."""
-        counted: dict[str, Any] = {"algolia": self.algolia.stats, "supply_chain": self.supply_chain.stats}
+        counted: dict[str, Any] = {
+            "algolia": self.algolia.stats,
+            "supply_chain": self.supply_chain.stats,
+            "storage": self.storage.stats,
+            "events": self.events.stats,
+        }
         if self.firestore is not None:
             stats = self.firestore.stats
             billed = {"reads": stats.reads, "writes": stats.writes, "deletes": stats.deletes}
@@ -128,6 +145,8 @@ class Cloud:
         """Begin to count anew."""
         self.algolia.reset_stats()
         self.supply_chain.reset_stats()
+        self.storage.reset_stats()
+        self.events.reset_stats()
         if self.firestore is not None:
             self.firestore.reset_stats()
 
@@ -165,7 +184,14 @@ async def local_cloud(
         stack.push_async_callback(tasks.stop)
         scheduler = SchedulerService(_file(directory, "scheduler"), clock, identity.mint)
         stack.push_async_callback(scheduler.stop)
-        provision(topology, tasks, scheduler, base_url)
+        signer = Signer(FUNCTIONS_SERVICE_ACCOUNT, keys.storage.public_key())
+        storage = StorageService(directory, clock, signer)
+        stack.callback(storage.close)
+        provision(topology, tasks, scheduler, storage, base_url)
+        calls = (identity.mint, EVENTS_SERVICE_ACCOUNT, triggers(topology, base_url))
+        events = EventarcService(_file(directory, "events"), clock, *calls, storage.events)
+        stack.push_async_callback(events.close)
+        storage.on_event(events.take)
         handlers = [service.handler() for service in (firestore, tasks, scheduler) if service is not None]
         grpc_address = await stack.enter_async_context(_grpc_server(handlers))
         addresses = Addresses(
@@ -173,12 +199,13 @@ async def local_cloud(
             algolia=await _serve(stack, algolia.app()),
             supply_chain=await _serve(stack, supply_chain.app()),
             metadata=await _serve(stack, metadata.app()),
+            storage=await _serve(stack, storage.app(), auto_decompress=False),
             firestore=other_firestore or grpc_address,
         )
         kept = directory or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         credentials = write_service_account(kept, keys.storage)
         environment = client_environment(base_url, addresses, keys, users, platform, credentials)
-        services = (firestore, tasks, scheduler, algolia, supply_chain)
+        services = (firestore, tasks, scheduler, algolia, supply_chain, storage, events)
         yield Cloud(topology, clock, users, platform, *services, addresses, environment)
 
 
@@ -201,10 +228,10 @@ def _algolia(directory: Path | None, clock: Clock, keys: Keys) -> AlgoliaService
     return AlgoliaService(file, clock, ALGOLIA_APP_ID, keys.algolia_admin, keys.algolia_search)
 
 
-async def _serve(stack: AsyncExitStack, app: web.Application) -> str:
+async def _serve(stack: AsyncExitStack, app: web.Application, *, auto_decompress: bool = True) -> str:
     """Serve ``app`` on a free port until the stack unwinds; return its address."""
     listener = local_socket()
-    await stack.enter_async_context(served(app, listener))
+    await stack.enter_async_context(served(app, listener, auto_decompress=auto_decompress))
     return address_of(listener)
 
 

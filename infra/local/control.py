@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from infra.local.cloud import Cloud
-from infra.local.environment import AUDIENCE, PICTURES_PATH
+from infra.local.environment import AUDIENCE, IMAGES_PATH, PICTURES_PATH, bucket_name
 from infra.local.fault_switch import FaultSwitch
 from infra.local.pictures.routes import Pictures
 from infra.local.problems import Problem
@@ -58,11 +58,12 @@ class Controls:
         self._moving = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
-        """Every control, what stands in for servers of others, and the identity documents of both issuers."""
+        """Every control, images for anyone, what stands in for servers of others, and both issuers' documents."""
         return [
             *self._cloud.users.routes("/_local/identity"),
             *self._cloud.platform.routes("/_local/platform"),
             *self._cloud.supply_chain.controls("/_local/supply-chain"),
+            *self._cloud.storage.public_routes(IMAGES_PATH, bucket_name("images")),
             *Pictures().routes(PICTURES_PATH),
             web.get("/_local/token", self._token),
             web.post("/_local/schedules/{job}:run", self._run_schedule),
@@ -70,6 +71,7 @@ class Controls:
             web.post("/_local/clock:advance", self._advance),
             web.get("/_local/queues", self._queues),
             web.get("/_local/queues/{queue}/tasks", self._queue_tasks),
+            web.get("/_local/events", self._events),
             web.post("/_local/idle", self._idle),
             web.get("/_local/faults", self._get_faults),
             web.put("/_local/faults", self._put_faults),
@@ -136,6 +138,9 @@ class Controls:
         if queue not in self._cloud.topology.queues:
             raise _missing("queue", queue, self._cloud.topology.queues)
         return web.json_response(await self._tasks.of(queue))
+
+    async def _events(self, _: web.Request) -> web.Response:
+        return web.json_response(self._cloud.events.owed())
 
     async def _idle(self, request: web.Request) -> web.Response:
         timeout = _number(request.query.get("timeout", _IDLE_SECONDS), "timeout", 0, _LONGEST_IDLE_SECONDS)

@@ -28,6 +28,7 @@ class Addresses:
     algolia: str
     supply_chain: str
     metadata: str
+    storage: str
     firestore: str
 
 
@@ -52,6 +53,7 @@ def client_environment(
         "FIRESTORE_EMULATOR_HOST": addresses.firestore,
         "CLOUD_TASKS_EMULATOR_HOST": addresses.grpc,
         "CLOUD_SCHEDULER_EMULATOR_HOST": addresses.grpc,
+        "STORAGE_EMULATOR_HOST": f"http://{addresses.storage}",
         "GOOGLE_APPLICATION_CREDENTIALS": str(credentials.absolute()),
         "UPLOADS_BUCKET": bucket_name("uploads"),
         "IMAGES_BUCKET": bucket_name("images"),

@@ -49,5 +49,7 @@ def _fault_switch(cloud: Cloud, gateway: Gateway) -> FaultSwitch:
         "algolia": cloud.set_algolia_faults,
         "firestore": cloud.set_firestore_faults,
         "supply_chain": cloud.supply_chain.set_faults,
+        "storage": cloud.storage.set_faults,
+        "events": cloud.events.set_faults,
     }
     return FaultSwitch(cloud.tasks.set_faults, services)

@@ -1,26 +1,37 @@
 """Create in the stand-ins what ``terraform apply`` creates on Google Cloud, from the same topology."""
 
 from itertools import dropwhile
+from typing import Any
 
 from infra.local.environment import PROJECT, REGION, SCHEDULER_SERVICE_ACCOUNT, bucket_name
 from infra.local.eventarc.dispatcher import Trigger
 from infra.local.firestore.indexes import CompositeIndex, Exemption, Mode
 from infra.local.scheduler.jobs import JobConfig
 from infra.local.scheduler.service import SchedulerService
+from infra.local.storage import StorageService
 from infra.local.tasks.queues import QueueConfig
 from infra.local.tasks.service import TasksService
-from infra.topology import Index, Queue, Schedule, Topology, seconds
+from infra.topology import CorsRule, Index, Queue, Schedule, Topology, seconds
 
 _MODES: dict[str, Mode] = {"ASC": "ASCENDING", "DESC": "DESCENDING", "CONTAINS": "CONTAINS"}
 _TURNED = {"ASC": "DESC", "DESC": "ASC"}
 
 
-def provision(topology: Topology, tasks: TasksService, scheduler: SchedulerService, base_url: str) -> None:
-    """Create the queues and jobs, or bring existing ones up to date."""
+def provision(
+    topology: Topology,
+    tasks: TasksService,
+    scheduler: SchedulerService,
+    storage: StorageService,
+    base_url: str,
+) -> None:
+    """Create the queues, jobs and buckets, or bring existing ones up to date."""
     for name, queue in topology.queues.items():
         tasks.ensure_queue(PROJECT, REGION, name, _queue(queue))
     for name, schedule in topology.schedules.items():
         scheduler.ensure_job(PROJECT, REGION, name, _job(schedule, f"{base_url}/{schedule.target}"))
+    for name, bucket in topology.buckets.items():
+        settings = {"location": REGION, "cors": [_cors(rule) for rule in bucket.cors]}
+        storage.ensure_bucket(bucket_name(name), public=bucket.public, settings=settings)
 
 
 def composite_indexes(topology: Topology) -> list[CompositeIndex]:
@@ -86,6 +97,16 @@ def _queue(queue: Queue) -> QueueConfig:
         max_backoff=seconds(queue.max_backoff),
         max_doublings=queue.max_doublings,
     )
+
+
+def _cors(rule: CorsRule) -> dict[str, Any]:
+    """A rule as a bucket's resource has it."""
+    return {
+        "origin": list(rule.origins),
+        "method": list(rule.methods),
+        "responseHeader": list(rule.headers),
+        "maxAgeSeconds": int(seconds(rule.max_age)),
+    }
 
 
 def _job(schedule: Schedule, uri: str) -> JobConfig:
