@@ -94,12 +94,15 @@ def _pour(sources: Iterable[BinaryIO], path: Path) -> None:
 
 def _digest(blob: str, path: Path) -> Contents:
     """Read it once more, mostly from the page cache, off the event loop: hashing 25 MB takes tens of milliseconds."""
-    md5, crc32c, size = hashlib.md5(usedforsecurity=False), google_crc32c.Checksum(), 0
+    md5, crc32c, size = hashlib.md5(usedforsecurity=False), 0, 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             md5.update(chunk)
-            crc32c.update(chunk)
+            crc32c = google_crc32c.extend(crc32c, chunk)
             size += len(chunk)
     return Contents(
-        blob, size, base64.b64encode(crc32c.digest()).decode(), base64.b64encode(md5.digest()).decode()
+        blob,
+        size,
+        base64.b64encode(crc32c.to_bytes(4, "big")).decode(),
+        base64.b64encode(md5.digest()).decode(),
     )

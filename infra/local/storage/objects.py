@@ -1,6 +1,6 @@
 """What can be done with objects, whatever API asks for it."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from sqlite3 import Connection
@@ -68,8 +68,14 @@ class Objects:
         contents: Contents,
         metadata: Metadata,
         preconditions: Preconditions = ALWAYS,
+        also: Callable[[StoredObject], None] = lambda stored: None,
     ) -> StoredObject:
-        """Make a new generation of an object; ``metadata`` is what ``given_metadata`` answers."""
+        """Make a new generation of an object.
+
+        Args:
+            metadata: what ``given_metadata`` answers.
+            also: writes what must be kept together with the object.
+        """
         require_name(name)
         self.require_bucket(bucket)
         with transaction(self._database):
@@ -82,6 +88,7 @@ class Objects:
             self._events.add("finalized", stored, now)
             if former:
                 self._events.add("deleted", former, now)
+            also(stored)
         self._changed(former)
         return stored
 

@@ -111,6 +111,12 @@ def object_resource(stored: StoredObject, address: str = PUBLIC_ADDRESS) -> dict
     return shown
 
 
+def readdressed(resource: Mapping[str, Any], address: str) -> dict[str, Any]:
+    """An object's resource with links of Google's own, for a client that has found the service at ``address``."""
+    links = {key: address + resource[key].removeprefix(PUBLIC_ADDRESS) for key in ("selfLink", "mediaLink")}
+    return {**resource, **links}
+
+
 def bucket_resource(bucket: Bucket, address: str) -> dict[str, Any]:
     """A bucket as the JSON API shows it; ``address`` begins its link."""
     return {

@@ -116,7 +116,7 @@ class Store:
         return _object(row) if row else None
 
     def objects(self, bucket: str, start: str) -> Iterator[StoredObject]:
-        """Objects from ``start`` on, in the order of their names' UTF-8; nothing may be written meanwhile."""
+        """Objects from ``start`` on, in the order of their names' UTF-8."""
         select = "SELECT * FROM objects WHERE bucket = ? AND name >= ? ORDER BY name"
         return map(_object, self._database.execute(select, (bucket, start)))
 
