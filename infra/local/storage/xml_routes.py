@@ -124,6 +124,7 @@ class XmlRoutes:
         if not (reading and bucket.public and "X-Goog-Signature" not in request.query):
             signed = SignedRequest(request.method, path, query, request.headers.items())
             self._signer.check(signed, self._clock.time())
+        check_understood(request.headers)
         for name in request.query.keys() & _OTHER_REQUESTS:
             raise not_implemented(f"requests with ?{name}")
 
@@ -134,16 +135,10 @@ class XmlRoutes:
         )
         file = self._objects.open(stored)
         delivery = plan(stored, CIMultiDict(request.headers), etag(stored.contents.md5, stored.etag))
-        overrides = {
-            header: request.query[parameter]
-            for parameter, header in _OVERRIDES.items()
-            if parameter in request.query
-        }
-        delivery.headers.update({**overrides, **target.cors})
+        delivery.headers.update({**_overrides(request), **target.cors})
         return await send(request, delivery, file)
 
     async def _put(self, request: web.Request, target: Target) -> web.Response:
-        check_understood(request.headers)
         bucket, name, wanted = target.bucket.name, target.name, upload_request(request.headers)
         self._objects.check_write(bucket, name, wanted.preconditions)
         body = SizeRange(wanted.least, wanted.most).guard(request.content.iter_any())
@@ -155,7 +150,6 @@ class XmlRoutes:
     async def _start(self, request: web.Request, target: Target) -> web.Response:
         if request.headers.get("x-goog-resumable") != "start":
             raise not_implemented("POST without x-goog-resumable: start")
-        check_understood(request.headers)
         upload = self._uploads.start(target.bucket.name, target.name, upload_request(request.headers))
         session = f"{address_of(request)}{request.raw_path.partition('?')[0]}?upload_id={upload}"
         return web.Response(
@@ -195,6 +189,17 @@ class XmlRoutes:
 def _cors(request: web.Request, bucket: Bucket) -> dict[str, str]:
     origin = request.headers.get("Origin")
     return answer_headers(bucket.settings.get("cors", []), origin, request.method) if origin else {}
+
+
+def _overrides(request: web.Request) -> dict[str, str]:
+    """The headers that a signed link wants otherwise; nobody else may say what an object is shown as."""
+    if "X-Goog-Signature" not in request.query:
+        return {}
+    return {
+        header: request.query[parameter]
+        for parameter, header in _OVERRIDES.items()
+        if parameter in request.query
+    }
 
 
 def _require_checksums(expected: Checksums, contents: Contents) -> None:
