@@ -21,6 +21,9 @@ from infra.local.storage.signing import Signer
 
 ACCOUNT = "functions@shop.iam.gserviceaccount.com"
 KEY = rsa.generate_private_key(65537, 2048)
+CREDENTIALS = service_account.Credentials.from_service_account_info(
+    {"client_email": ACCOUNT, "token_uri": "http://127.0.0.1:9", "private_key": pem(KEY)}
+)
 NAME = "products/1/Ä b.jpg"
 PICTURE = b"\xff\xd8\xff" + b"picture" * 100
 BOUNDED = {"Content-Type": "image/jpeg", "x-goog-content-length-range": "2,1000"}
@@ -60,9 +63,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     service.ensure_bucket("images", public=True)
     listener = local_socket()
     url = f"http://{address_of(listener)}"
-    account = {"client_email": ACCOUNT, "token_uri": "http://127.0.0.1:9", "private_key": pem(KEY)}
-    credentials = service_account.Credentials.from_service_account_info(account)
-    client = storage.Client("shop", credentials, client_options={"api_endpoint": url})
+    client = storage.Client("shop", CREDENTIALS, client_options={"api_endpoint": url})
     async with (
         served(service.app(), listener, auto_decompress=False),
         httpx.AsyncClient(base_url=url, trust_env=False) as http,
