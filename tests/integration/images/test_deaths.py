@@ -82,6 +82,24 @@ async def test_an_original_is_overwritten_wherever_its_compression_stands(worlds
         assert await statuses(world) == ["done"]
 
 
+async def test_a_newer_generation_stands_anywhere_while_an_older_one_ends(worlds: FirestoreServer) -> None:
+    for gate in GATES:
+        world = worlds.world()
+        await fetched(world, URL)
+        await world.announce(world.originals.announced.pop())
+        older = world.works[-1]
+        assert await at_gate(world, 12), "it has read its original"
+        world.originals.put(next(iter(world.originals.objects)), b"another picture")
+        await world.announce(world.originals.announced.pop())
+        under_way = await at_gate(world, gate)
+        await world.to_its_end(older)
+        await world.converges()
+        assert await statuses(world) == ["done"]
+        if not under_way:
+            return
+    raise AssertionError("more gates are needed")
+
+
 async def test_a_product_is_deleted_wherever_a_compression_stands(worlds: FirestoreServer) -> None:
     async for world, _ in compressions(worlds):
         await written(world, world.delete("p1"))
