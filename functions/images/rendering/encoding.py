@@ -12,9 +12,9 @@ from functions.images.rendering.policy import Format, Policy
 
 MEDIA_TYPES: Mapping[Format, str] = {"webp": "image/webp", "jpeg": "image/jpeg", "avif": "image/avif"}
 
-# Quantisation. Brightness rises linearly with the frequency; colours are N. Robidoux's table, as ImageMagick and mozjpeg
-# have it, by 1.3: chosen by measurement, with 4 to 15 % fewer bytes than the standard's at equal structural similarity
-# of brightness, and 13 to 15 % fewer at that of all colours.
+# Quantisation. Brightness rises linearly with the frequency; colours are N. Robidoux's table, as ImageMagick has it,
+# by 1.3: chosen by measurement, with 4 to 15 % fewer bytes than the standard's at equal structural similarity of
+# brightness, and 13 to 15 % fewer at that of all colours.
 _BRIGHTNESS = [16 + 32 * (row + column) / 14 for row in range(8) for column in range(8)]
 # fmt: off
 _ROBIDOUX = [

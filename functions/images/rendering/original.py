@@ -146,8 +146,8 @@ def _orientation(image: ImageFile.ImageFile) -> int:
         return 1
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
-    # Broken metadata is no reason to refuse a sound picture.
-    except (SyntaxError, ValueError, TypeError, KeyError, IndexError):
+    # Broken metadata is no reason to refuse a sound picture, and its parser promises nothing.
+    except Exception:
         return 1
     return orientation if orientation in range(1, 9) else 1
 
