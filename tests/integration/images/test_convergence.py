@@ -17,7 +17,8 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from infra.local.clock import Clock
 from shared.errors import PermanentError, TransientError
-from tests.integration.images.world import BAD, FirestoreServer, World
+from tests.integration.images.fakes import BAD
+from tests.integration.images.world import FirestoreServer, World
 from tests.integration.steps import Machine, Work, serving
 
 PRODUCTS = ["p1", "p2"]

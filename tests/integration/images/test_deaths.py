@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Awaitable
 import pytest
 
 from shared.errors import PermanentError, TransientError
-from tests.integration.images.world import BAD, FirestoreServer, World
+from tests.integration.images.fakes import BAD
+from tests.integration.images.world import FirestoreServer, World
 
 # More gates than any work here has.
 GATES = range(44)
