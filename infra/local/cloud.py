@@ -23,6 +23,7 @@ from infra.local.environment import (
     Addresses,
     client_environment,
 )
+from infra.local.eventarc.dispatcher import Trigger
 from infra.local.eventarc.service import EventarcService
 from infra.local.firestore.service import FirestoreService
 from infra.local.http_server import HOST, address_of, local_socket, served
@@ -184,14 +185,11 @@ async def local_cloud(
         stack.push_async_callback(tasks.stop)
         scheduler = SchedulerService(_file(directory, "scheduler"), clock, identity.mint)
         stack.push_async_callback(scheduler.stop)
-        signer = Signer(FUNCTIONS_SERVICE_ACCOUNT, keys.storage.public_key())
-        storage = StorageService(directory, clock, signer)
+        storage = _storage(directory, clock, keys)
         stack.callback(storage.close)
         provision(topology, tasks, scheduler, storage, base_url)
-        calls = (identity.mint, EVENTS_SERVICE_ACCOUNT, triggers(topology, base_url))
-        events = EventarcService(_file(directory, "events"), clock, *calls, storage.events)
+        events = _eventarc(directory, clock, identity, triggers(topology, base_url), storage)
         stack.push_async_callback(events.close)
-        storage.on_event(events.take)
         handlers = [service.handler() for service in (firestore, tasks, scheduler) if service is not None]
         grpc_address = await stack.enter_async_context(_grpc_server(handlers))
         addresses = Addresses(
@@ -226,6 +224,27 @@ def _firestore(topology: Topology, directory: Path | None, clock: Clock) -> Fire
 def _algolia(directory: Path | None, clock: Clock, keys: Keys) -> AlgoliaService:
     file = _file(directory, "algolia")
     return AlgoliaService(file, clock, ALGOLIA_APP_ID, keys.algolia_admin, keys.algolia_search)
+
+
+def _storage(directory: Path | None, clock: Clock, keys: Keys) -> StorageService:
+    signer = Signer(FUNCTIONS_SERVICE_ACCOUNT, keys.storage.public_key())
+    return StorageService(directory, clock, signer)
+
+
+def _eventarc(
+    directory: Path | None,
+    clock: Clock,
+    identity: PlatformIdentity,
+    triggers: Sequence[Trigger],
+    storage: StorageService,
+) -> EventarcService:
+    """Eventarc, told of whatever happens in Cloud Storage."""
+    file = _file(directory, "events")
+    service = EventarcService(
+        file, clock, identity.mint, EVENTS_SERVICE_ACCOUNT, triggers, source=storage.events
+    )
+    storage.on_event(service.take)
+    return service
 
 
 async def _serve(stack: AsyncExitStack, app: web.Application, *, auto_decompress: bool = True) -> str:
