@@ -1,9 +1,16 @@
 """Faults in attempts to deliver, chosen so that a run can be repeated: what Cloud Tasks and Eventarc have in common."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Any, Self
+
+from google.rpc.code_pb2 import Code
+
+from infra.local.delivery import Delivery, Outcome, answered, unanswered
+
+Deliver = Callable[[Delivery], Coroutine[Any, Any, Outcome]]
+"""Sends one HTTP request, and says how that ended."""
 
 _SHORTEST_DELAY = 1.0
 _LONGEST_DELAY = 60.0
@@ -67,6 +74,30 @@ class AttemptRates:
                 raise ValueError(f"{where}: unknown key {key!r}; known are {', '.join(known)}")
             _check_value(f"{where}.{key}", value, is_seed=key == "seed")
         return replace(self, **settings)
+
+
+async def attempt(
+    request: Callable[[], Delivery],
+    deliver: Deliver,
+    faults: Faults,
+    beside: Callable[[Coroutine[Any, Any, Outcome]], None],
+) -> Outcome:
+    """Deliver once, with what goes wrong with it.
+
+    Args:
+        request: makes the request; it fails where there is no token.
+        beside: runs the second of two deliveries at the same time, whose outcome does not count.
+    """
+    if faults.error:
+        return answered(500)
+    try:
+        made = request()
+    except Exception as error:  # the token minter is not ours: whatever it raises, there is no token
+        return unanswered(Code.UNAUTHENTICATED, f"no OIDC token: {error}")
+    if faults.duplicate:
+        beside(deliver(made))
+    outcome = await deliver(made)
+    return unanswered(Code.UNAVAILABLE, "the answer was lost (injected fault)") if faults.kill else outcome
 
 
 def _check_value(where: str, value: object, *, is_seed: bool) -> None:

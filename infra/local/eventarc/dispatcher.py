@@ -2,17 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from google.rpc.code_pb2 import Code
-
 from infra.local.alarm import Alarm
-from infra.local.attempt_faults import AttemptRates, Faults
+from infra.local.attempt_faults import AttemptRates, Deliver, Faults, attempt
 from infra.local.backoff import RetryPolicy
 from infra.local.clock import Clock
-from infra.local.delivery import Delivery, Outcome, answered, unanswered
+from infra.local.delivery import Delivery, Outcome
 from infra.local.eventarc.events import traceparent
 from infra.local.eventarc.store import DeliveryRecord, DeliveryStore
 from infra.local.http_target import TokenMinter
@@ -70,7 +68,7 @@ class Environment:
 
     store: DeliveryStore
     clock: Clock
-    deliver: Callable[[Delivery], Awaitable[Outcome]]
+    deliver: Deliver
     mint_token: TokenMinter
     service_account: str
     fault_rates: Callable[[], AttemptRates]
@@ -86,14 +84,14 @@ class Dispatcher:
         self._env = environment
         self._alarm = Alarm()
         self._loop_task: asyncio.Task[None] | None = None
-        self._regular: set[asyncio.Task[None]] = set()
-        self._duplicates: set[asyncio.Task[None]] = set()  # outside the limit
+        self._regular: set[asyncio.Task[Any]] = set()
+        self._duplicates: set[asyncio.Task[Any]] = set()  # outside the limit
 
     def start(self) -> None:
         """Begin to deliver."""
         self._loop_task = asyncio.create_task(self._alarm.run(self._dispatch_due))
 
-    def stop(self) -> list[asyncio.Task[None]]:
+    def stop(self) -> list[asyncio.Task[Any]]:
         """Abandon everything; returns what was under way, to be awaited."""
         under_way = [task for task in (self._loop_task, *self._regular, *self._duplicates) if task]
         for task in under_way:
@@ -140,11 +138,11 @@ class Dispatcher:
         self.counters.attempts += len(started)
         return started
 
-    def _spawn(self, group: set[asyncio.Task[None]], delivery: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, group: set[asyncio.Task[Any]], delivery: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.create_task(delivery)
         group.add(task)
 
-        def finished(done: asyncio.Task[None]) -> None:
+        def finished(done: asyncio.Task[Any]) -> None:
             group.discard(done)
             if not done.cancelled() and done.exception():
                 _log.error("a delivery of %s broke", self.trigger.name, exc_info=done.exception())
@@ -154,29 +152,17 @@ class Dispatcher:
         task.add_done_callback(finished)
 
     async def _attempt(self, record: DeliveryRecord, faults: Faults) -> None:
-        outcome = await self._outcome(record, faults)
+        outcome = await attempt(
+            lambda: self._request(record),
+            self._env.deliver,
+            faults,
+            lambda duplicate: self._spawn(self._duplicates, duplicate),
+        )
         if outcome.succeeded:
             self._env.store.remove(record)
             self.counters.acknowledged += 1
         else:
             self._retry(record, outcome)
-
-    async def _outcome(self, record: DeliveryRecord, faults: Faults) -> Outcome:
-        if faults.error:
-            return answered(500)
-        try:
-            request = self._request(record)
-        except Exception as error:  # the token minter is not ours: whatever it raises, there is no token
-            return unanswered(Code.UNAUTHENTICATED, f"no OIDC token: {error}")
-        if faults.duplicate:
-            self._spawn(self._duplicates, self._deliver_duplicate(request))
-        outcome = await self._env.deliver(request)
-        return (
-            unanswered(Code.UNAVAILABLE, "the answer was lost (injected fault)") if faults.kill else outcome
-        )
-
-    async def _deliver_duplicate(self, request: Delivery) -> None:
-        await self._env.deliver(request)
 
     def _request(self, record: DeliveryRecord) -> Delivery:
         token = self._env.mint_token(self._env.service_account, self.trigger.url)

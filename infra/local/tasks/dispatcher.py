@@ -2,16 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from google.rpc.code_pb2 import Code
-
 from infra.local.alarm import Alarm
-from infra.local.attempt_faults import Faults
+from infra.local.attempt_faults import Deliver, Faults, attempt
 from infra.local.clock import Clock
-from infra.local.delivery import Delivery, Outcome, answered, unanswered
+from infra.local.delivery import Outcome
 from infra.local.http_target import TokenMinter
 from infra.local.prototime import seconds_of, timestamp
 from infra.local.tasks import attempts
@@ -56,7 +54,7 @@ class Environment:
 
     store: TaskStore
     clock: Clock
-    deliver: Callable[[Delivery], Awaitable[Outcome]]
+    deliver: Deliver
     mint_token: TokenMinter
     fault_plan: Callable[[], FaultPlan]
     on_progress: Callable[[], None]
@@ -73,8 +71,8 @@ class Dispatcher:
         self._held_until = 0.0
         self._alarm = Alarm()
         self._loop_task: asyncio.Task[None] | None = None
-        self._regular: set[asyncio.Task[None]] = set()
-        self._extra: set[asyncio.Task[None]] = set()  # forced runs and duplicates: outside the queue's limits
+        self._regular: set[asyncio.Task[Any]] = set()
+        self._extra: set[asyncio.Task[Any]] = set()  # forced runs and duplicates: outside the queue's limits
         self.counters = Counters()
 
     @property
@@ -96,7 +94,7 @@ class Dispatcher:
         """Begin to dispatch."""
         self._loop_task = asyncio.create_task(self._alarm.run(self._dispatch_due))
 
-    def stop(self) -> list[asyncio.Task[None]]:
+    def stop(self) -> list[asyncio.Task[Any]]:
         """Abandon everything; returns what was under way, to be awaited.
 
         Tasks in delivery stay in the store and are delivered again after the next start.
@@ -187,11 +185,11 @@ class Dispatcher:
         self.counters.dispatched += 1
         self.counters.retried += record.failures > 0
 
-    def _spawn(self, group: set[asyncio.Task[None]], delivery: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, group: set[asyncio.Task[Any]], delivery: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.create_task(delivery)
         group.add(task)
 
-        def finished(done: asyncio.Task[None]) -> None:
+        def finished(done: asyncio.Task[Any]) -> None:
             group.discard(done)
             if not done.cancelled() and done.exception():
                 _log.error("a delivery of %s broke", self._queue.name, exc_info=done.exception())
@@ -201,30 +199,18 @@ class Dispatcher:
         task.add_done_callback(finished)
 
     async def _attempt(self, record: TaskRecord, faults: Faults, retry_from: float | None = None) -> None:
-        outcome = await self._outcome(record, faults)
+        outcome = await attempt(
+            lambda: attempts.request_of(record, self._env.mint_token),
+            self._env.deliver,
+            faults,
+            lambda duplicate: self._spawn(self._extra, duplicate),
+        )
         if outcome.succeeded:
             self._end(record.task.name)
             self.counters.succeeded += 1
             self._throttled = 0
         else:
             self._retry(record.task.name, outcome, retry_from)
-
-    async def _outcome(self, record: TaskRecord, faults: Faults) -> Outcome:
-        if faults.error:
-            return answered(500)
-        try:
-            request = attempts.request_of(record, self._env.mint_token)
-        except Exception as error:  # the token minter is not ours: whatever it raises, there is no token
-            return unanswered(Code.UNAUTHENTICATED, f"no OIDC token: {error}")
-        if faults.duplicate:
-            self._spawn(self._extra, self._deliver_duplicate(request))
-        outcome = await self._env.deliver(request)
-        return (
-            unanswered(Code.UNAVAILABLE, "the answer was lost (injected fault)") if faults.kill else outcome
-        )
-
-    async def _deliver_duplicate(self, request: Delivery) -> None:
-        await self._env.deliver(request)
 
     def _retry(self, name: str, outcome: Outcome, retry_from: float | None) -> None:
         """Note a failed attempt, and let the task wait for its next one or drop it."""
