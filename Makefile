@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3 chooses the interpreter; ARGS="-k name" goes to pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint openapi bench-returns bench-products lock clean
+.PHONY: help run test lint openapi bench-returns bench-products bench-images lock clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -35,6 +35,12 @@ bench-products: $(INSTALLED) ## Catalog, measured: beside FastAPI with SQLAlchem
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@$(BIN)/python -m tests.benchmarks.products $(ARGS)
 
+# npm's sharp is measured beside the renderer; nothing of it is part of the product.
+bench-images: $(INSTALLED) ## Rendering of images, measured: beside npm's sharp (needs Node 20)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	@npm install --prefix tests/benchmarks/images --no-package-lock --no-audit --no-fund --silent
+	@$(BIN)/python -m tests.benchmarks.images $(ARGS)
+
 lock: $(INSTALLED) ## Pin again what pyproject.toml asks for
 	@$(BIN)/pip-compile $(LOCK) --output-file requirements.txt pyproject.toml
 	@$(BIN)/pip-compile $(LOCK) --extra dev --constraint requirements.txt --allow-unsafe \
@@ -43,7 +49,7 @@ lock: $(INSTALLED) ## Pin again what pyproject.toml asks for
 		--output-file requirements-bench.txt pyproject.toml
 
 clean: ## Remove .venv, caches and the local cloud's data
-	@rm -rf .venv .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf tests/benchmarks/images/node_modules .venv .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp comes last: an installation that was interrupted is begun again.
