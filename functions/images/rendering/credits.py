@@ -52,7 +52,11 @@ def _from_png(image: ImageFile.ImageFile, tag: int) -> object:
 
 
 def _cleaned(text: bytes) -> bytes:
-    return text.replace(b"\0", b" ").strip()[:_MAX_BYTES].decode(errors="ignore").encode()
+    try:
+        readable = text.decode()
+    except UnicodeDecodeError:
+        readable = text.decode("latin-1")
+    return readable.replace("\0", " ").strip().encode()[:_MAX_BYTES].decode(errors="ignore").encode()
 
 
 def _exif(texts: Mapping[int, bytes]) -> bytes:

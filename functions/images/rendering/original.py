@@ -1,10 +1,10 @@
 """An original, opened and judged before anything of it is decoded."""
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from io import BytesIO
 
+import pi_heif
 from PIL import Image, ImageFile
 
 from functions.images import formats
@@ -12,11 +12,8 @@ from functions.images.rendering.policy import Policy
 from functions.images.rendering.refusals import refusing_damage
 from functions.images.rendering.results import ImageRefusedError
 
-with suppress(ImportError):
-    import pi_heif
-
-    # One thread a worker; what lies beside the picture (thumbnails, depth) is not wanted.
-    pi_heif.register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
+# One thread a worker; what lies beside the picture (thumbnails, depth) is not wanted.
+pi_heif.register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
 
 _ORIENTATION = 0x0112
 _TRANSPOSED = frozenset({5, 6, 7, 8})
@@ -32,30 +29,16 @@ _PILLOW_FORMATS: Mapping[str, str] = {
 }
 # Several pictures in a file of any other format are pages or takes, of which the first is the picture.
 _ANIMATED = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
-# Pillow's names of what a file needs so that its pixels can be shown; all others are of metadata.
-_NO_METADATA = {
-    "aspect",
-    "background",
-    "bbox",
-    "blend",
-    "chromaticity",
-    "default_image",
-    "disposal",
-    "dpi",
-    "duration",
+# What browsers show, and Pillow's names of what such a file has beside its pixels that is no metadata.
+_SHOWN_BY_BROWSERS: Mapping[str, Set[str]] = {
+    "image/jpeg": {"jfif", "jfif_density", "jfif_unit", "jfif_version", "dpi", "progression", "progressive"},
+    "image/png": {"aspect", "chromaticity", "dpi", "gamma", "interlace", "srgb", "transparency"},
+    "image/gif": {"background", "duration", "extension", "loop", "transparency", "version"},
+    "image/webp": {"background", "duration", "loop", "timestamp"},
+    "image/avif": set(),
 }
-_NO_METADATA |= {
-    "gamma",
-    "interlace",
-    "loop",
-    "progression",
-    "progressive",
-    "srgb",
-    "timestamp",
-    "transparency",
-}
-_NO_METADATA |= {"jfif", "jfif_density", "jfif_unit", "jfif_version", "version"}
-_SHOWN_BY_BROWSERS = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"})
+# Comments and XMP may stand before any frame of a GIF, where Pillow does not tell of them.
+_GIF_METADATA = (b"!\xfe", b"XMP Data")
 
 
 @dataclass(frozen=True)
@@ -154,5 +137,7 @@ def _orientation(image: ImageFile.ImageFile) -> int:
 
 def is_showable(original: Original) -> bool:
     """Whether the original could be published as it is: browsers show it, and it has nothing but its pixels."""
-    plain = original.orientation == 1 and original.image.info.keys() <= _NO_METADATA
-    return plain and original.media_type in _SHOWN_BY_BROWSERS
+    harmless = _SHOWN_BY_BROWSERS.get(original.media_type)
+    if harmless is None or original.orientation != 1 or not original.image.info.keys() <= harmless:
+        return False
+    return original.media_type != "image/gif" or not any(mark in original.data for mark in _GIF_METADATA)

@@ -9,8 +9,8 @@ class ImageRefusedError(PermanentError):
     """This original will never have renditions; the text is for the seller.
 
     Attributes:
-        reason: a stable slug: ``empty``, ``too-many-bytes``, ``not-an-image``, ``unsupported-format``,
-            ``unsupported-pixels``, ``damaged``, ``too-many-pixels`` or ``too-many-frames``.
+        reason: a stable slug: ``empty``, ``too-many-bytes``, ``not-an-image``, ``unsupported-pixels``, ``damaged``,
+            ``too-many-pixels`` or ``too-many-frames``.
     """
 
     def __init__(self, reason: str, text: str) -> None:

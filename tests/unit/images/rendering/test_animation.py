@@ -7,7 +7,7 @@ from PIL import Image
 
 from functions.images.rendering import ImageRefusedError, Policy, Rendition, render
 from functions.images.rendering.policy import Size
-from tests.unit.images.rendering.examples import a_picture, close, colour, opened, saved, shown
+from tests.unit.images.rendering.examples import a_picture, close, colour, noise, opened, saved, shown
 
 SMALL = Policy(sizes=(Size("large", 48, ("webp", "jpeg")), Size("thumb", 24, ("webp",))), max_frames=40)
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
@@ -91,6 +91,21 @@ def test_an_animation_is_not_replaced_by_a_still_picture() -> None:
     moving = [each for each in render(original, SMALL).renditions if each.format != "jpeg"]
     assert moving
     assert all(frames_of(each) == 2 for each in moving)
+
+
+def snow(**options: Any) -> bytes:
+    """Black and white dots without order: GIF needs a bit for each, WebP many."""
+    frames = [noise(32, 32).convert("1").rotate(90 * number) for number in range(4)]
+    first, *others = (frame.convert("L").quantize(2) for frame in frames)
+    return saved(first, "GIF", save_all=True, append_images=others, duration=50, loop=0, **options)
+
+
+def test_an_animation_that_nothing_is_smaller_than_is_its_own_rendition() -> None:
+    assert render(snow()).renditions[0].data == snow()
+
+
+def test_an_animation_with_a_comment_is_never_published_itself() -> None:
+    assert all(b"Ann" not in each.data for each in render(snow(comment=b"by Ann")).renditions)
 
 
 def frames_of(rendition: Rendition) -> int:
