@@ -1,6 +1,7 @@
 """Entry point of the compression, apart from the others: it alone loads what decodes and encodes images."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import cache
 
 import functions_framework.aio
@@ -13,7 +14,7 @@ from functions.images.rendering import POLICY, Rendered
 from functions.images.rendering.renderer import render_original
 from shared.clock import utc_now
 from shared.errors import ConfigurationError
-from shared.events import FinalizedHandler
+from shared.events import FinalizedHandler, StoredObject
 from shared.settings import settings
 
 
@@ -33,26 +34,31 @@ def _app() -> Response:
         originals=parts.originals(),
         renditions=parts.renditions(),
         outcomes=parts.outcomes(),
-        render=OneAtATime().render,
+        render=_rendered,
         policy=POLICY.revision,
         clock=utc_now,
     )
     handler = FinalizedHandler(
         FUNCTION,
-        compression.run,
+        OneAtATime(compression.run).run,
         auth=parts.authenticator(),
         service_account=config.events_service_account,
     )
     return handler.app()
 
 
-class OneAtATime:
-    """Renders in a thread, one image at a time: the memory of an instance is measured for one."""
+async def _rendered(original: bytes) -> Rendered:
+    return await asyncio.to_thread(render_original, original, POLICY)
 
-    def __init__(self) -> None:
+
+class OneAtATime:
+    """Works on one event at a time, however many come: the memory of an instance is measured for one image."""
+
+    def __init__(self, run: Callable[[StoredObject], Awaitable[None]]) -> None:
+        self._run = run
         self._turn = asyncio.Lock()
 
-    async def render(self, original: bytes) -> Rendered:
-        """The renditions of an original. Errors as :func:`functions.images.rendering.render`."""
+    async def run(self, stored: StoredObject) -> None:
+        """Work on an event when its turn has come."""
         async with self._turn:
-            return await asyncio.to_thread(render_original, original, POLICY)
+            await self._run(stored)

@@ -48,3 +48,11 @@ class ReplayAnswer(AnswerBody):
     replayed: int = Field(ge=0)
     failed: list[ReplayFailure]
     more: bool = Field(description="Whether the queue has open letters beyond those that were tried.")
+
+
+class BackfillBegun(AnswerBody):
+    """What the function ``image-backfill`` answers: how many images of how many products it has begun with."""
+
+    products: int
+    images: int
+    next: str | None

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from functions.ops.answers import DeadLetterPage, DeadLetterView, ReplayAnswer
+from functions.ops.answers import BackfillBegun, DeadLetterPage, DeadLetterView, ReplayAnswer
 from shared.openapi import ProblemDetails
 
 # Longer than the function may take, so that its own answer comes first.
@@ -24,14 +24,14 @@ class ApiError(Exception):
     """What an operator asked for was not done; the text says why, and what to do."""
 
 
-def connect(base_url: str, token: str) -> httpx.Client:
-    """A connection to the operators' API below ``base_url``.
+def connect(base_url: str, token: str, function: str) -> httpx.Client:
+    """A connection to a function below ``base_url``.
 
     Raises:
         ApiError: that is no address, or the token is none.
     """
     try:
-        url = httpx.URL(f"{base_url.rstrip('/')}/ops")
+        url = httpx.URL(f"{base_url.rstrip('/')}/{function}")
     except httpx.InvalidURL as error:
         raise ApiError(f"BASE_URL {base_url} is no address: {error}") from error
     if url.scheme not in ("http", "https") or not url.host:
@@ -41,11 +41,35 @@ def connect(base_url: str, token: str) -> httpx.Client:
     return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT)
 
 
-class OpsClient:
-    """Dead letters by HTTP. Every method raises :class:`ApiError` when it is not answered as it should be."""
+class _Client:
+    """Calls a function. Every method raises :class:`ApiError` when it is not answered as it should be."""
 
     def __init__(self, http: httpx.Client) -> None:
         self._http = http
+
+    def _call(
+        self,
+        model: type[Answer],
+        method: str,
+        path: str,
+        body: dict[str, object] | None = None,
+        params: dict[str, str] | None = None,
+    ) -> Answer:
+        try:
+            response = self._http.request(method, path, json=body, params=params)
+        except httpx.HTTPError as error:
+            raise ApiError(_unreachable(self._http.base_url, error)) from error
+        if not response.is_success:
+            raise ApiError(_refusal(response))
+        try:
+            # What a newer deployment adds is none of our business.
+            return model.model_validate_json(response.content, extra="ignore")
+        except ValidationError as error:
+            raise ApiError(f"{response.url} is no operators' API. Is BASE_URL right?") from error
+
+
+class OpsClient(_Client):
+    """Dead letters, by HTTP."""
 
     def letters(self, limit: int, **filters: str) -> DeadLetterPage:
         """The newest letters that pass the filters, from as many pages as it takes."""
@@ -90,25 +114,14 @@ class OpsClient:
             if not (answer.more and answer.replayed):
                 return
 
-    def _call(
-        self,
-        model: type[Answer],
-        method: str,
-        path: str,
-        body: dict[str, object] | None = None,
-        params: dict[str, str] | None = None,
-    ) -> Answer:
-        try:
-            response = self._http.request(method, path, json=body, params=params)
-        except httpx.HTTPError as error:
-            raise ApiError(_unreachable(self._http.base_url, error)) from error
-        if not response.is_success:
-            raise ApiError(_refusal(response))
-        try:
-            # What a newer deployment adds is none of our business.
-            return model.model_validate_json(response.content, extra="ignore")
-        except ValidationError as error:
-            raise ApiError(f"{response.url} is no operators' API. Is BASE_URL right?") from error
+
+class BackfillClient(_Client):
+    """Renders images again, by HTTP."""
+
+    def begin(self, after: str | None, limit: int, user_id: str | None, outdated: bool) -> BackfillBegun:
+        """Have the images of up to ``limit`` products after one rendered again."""
+        chosen: dict[str, object] = {"after": after, "limit": limit, "user_id": user_id, "outdated": outdated}
+        return self._call(BackfillBegun, "POST", "", chosen)
 
 
 def _path(letter_id: str) -> str:

@@ -119,7 +119,7 @@ class Rendition(AnswerBody):
     width: int = Field(ge=1)
     height: int = Field(ge=1)
     bytes: int = Field(ge=1)
-    saving: float = Field(ge=0, le=1, description="The share of the original's bytes that it saves.")
+    saving: float = Field(le=1, description="The share of the original's bytes that it saves.")
 
 
 class ProductImage(AnswerBody):

@@ -64,22 +64,21 @@ class Uploads:
         """A link to which the original of an image may be sent: its URL, the headers that go with it, and its end."""
         headers = {"Content-Type": content_type, "x-goog-content-length-range": f"1,{MAX_ORIGINAL_BYTES}"}
         expires_at = self.clock() + _UPLOAD_WITHIN
-        url = await asyncio.to_thread(self._sign, product_id, image_id, "PUT", headers, expires_at)
+        url = await asyncio.to_thread(self._sign, product_id, image_id, "PUT", headers, _UPLOAD_WITHIN)
         return url, headers, expires_at
 
     async def original(self, product_id: str, image_id: str) -> str:
         """A link at which the original of an image can be read for 5 minutes."""
-        expires_at = self.clock() + _LOOK_WITHIN
-        return await asyncio.to_thread(self._sign, product_id, image_id, "GET", {}, expires_at)
+        return await asyncio.to_thread(self._sign, product_id, image_id, "GET", {}, _LOOK_WITHIN)
 
     def _sign(
-        self, product_id: str, image_id: str, method: str, headers: dict[str, str], expires_at: datetime
+        self, product_id: str, image_id: str, method: str, headers: dict[str, str], within: timedelta
     ) -> str:
         url: str = (
             self.bucket()
             .blob(original_name(product_id, image_id))
             .generate_signed_url(
-                version="v4", method=method, expiration=expires_at, headers=headers, credentials=self.signer()
+                version="v4", method=method, expiration=within, headers=headers, credentials=self.signer()
             )
         )
         return url

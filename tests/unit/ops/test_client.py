@@ -102,18 +102,18 @@ def test_an_answer_that_is_none_is_put_in_words(transport: httpx.BaseTransport, 
 @pytest.mark.parametrize("base_url", ["", "shop.example", "ftp://shop.example", "http://", "https://a:b"])
 def test_what_is_no_address_is_refused(base_url: str) -> None:
     with pytest.raises(ApiError, match="BASE_URL"):
-        connect(base_url, "token")
+        connect(base_url, "token", "ops")
 
 
 @pytest.mark.parametrize("token", ["olé", "two\nlines", "\x00"])
 def test_what_is_no_token_is_refused(token: str) -> None:
     with pytest.raises(ApiError, match="TOKEN"):
-        connect("https://shop.example", token)
+        connect("https://shop.example", token, "ops")
 
 
 def test_a_slash_at_the_end_of_the_address_does_no_harm() -> None:
     for base_url in ("https://shop.example/api", "https://shop.example/api/"):
-        with connect(base_url, "token") as http:
+        with connect(base_url, "token", "ops") as http:
             assert (
                 str(http.build_request("GET", "/dead-letters").url)
                 == "https://shop.example/api/ops/dead-letters"
