@@ -87,9 +87,12 @@ async def _serve(
             door = FrontDoor(session, _token(system, sub="demo", roles=["ops"]))
             if options.seed == "demo" and not directory.is_seeded():
                 print(describe_load(await load_returns(door, system.cloud.clock.now().date())), flush=True)
-                print(describe_catalog(await load_products(_sellers_doors(system, session))), flush=True)
-                directory.mark_seeded()
                 await _sync_and_search(door, _FIRST_SYNC_SECONDS)
+                # Last, since what comes of it goes on for a while, and is not waited for.
+                pictures = f"{system.base_url}/_local/pictures"
+                catalog = await load_products(_sellers_doors(system, session), pictures)
+                print(f"\n{describe_catalog(catalog)}", flush=True)
+                directory.mark_seeded()
             else:
                 await _sync_and_search(door, _LATER_SYNC_SECONDS)
         print(f"\n{commands(system.base_url)}\n\nCtrl-C stops it.\nready", flush=True)

@@ -46,7 +46,7 @@ def test_every_command_that_it_prints_works_when_pasted(newcomer: LocalCloud, tm
     if not shutil.which("curl"):
         pytest.skip("curl is not installed")
     commands = [line.strip() for line in newcomer.output if line.startswith("  ") and "curl" in line]
-    assert len(commands) == 10
+    assert len(commands) == 12
     strict = 'curl() { command curl --fail-with-body "$@" && echo; }'
     script = "\n".join(("set -eu", strict, *commands))
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
@@ -55,14 +55,28 @@ def test_every_command_that_it_prints_works_when_pasted(newcomer: LocalCloud, tm
     assert answers[0]["hits"]
     assert answers[1]["return_id"] == "RET-000001"
     assert "boots" in answers[2]["products"][0]["product_name"]
-    assert answers[3]["dead_letters"] == []
+    assert len(answers[3]["images"]) == 2
+    assert answers[4]["products"][0]["product_name"] == "Gas lantern"
+    assert answers[5]["dead_letters"] == []
     assert len(answers) == len(commands) - 2  # two keep their answers, in TOKEN and SELLER
 
 
 def test_the_supply_chain_api_has_every_product(newcomer: LocalCloud) -> None:
     newcomer.http.post("/_local/idle").raise_for_status()
     delivered = newcomer.http.get("/_local/supply-chain/products").raise_for_status().json()["products"]
-    assert len(delivered) == sum(len(shop.products) for shop in load_market().shops)
+    demo = [each for each in delivered if each["product"]["product_name"] != "Gas lantern"]
+    assert len(demo) == sum(len(shop.products) for shop in load_market().shops)
+
+
+def test_the_pictures_of_the_demo_are_made_smaller(newcomer: LocalCloud) -> None:
+    newcomer.http.post("/_local/idle").raise_for_status()
+    sellers = [shop.account for shop in load_market().shops]
+    lists = [newcomer.http.get("/products", headers=newcomer.token("seller", sub=sub)) for sub in sellers]
+    products = [product for found in lists for product in found.raise_for_status().json()["products"]]
+    compressed = [url for product in products for url in product["compressed_product_images"]]
+    assert len(compressed) >= len(sellers)
+    for url in compressed:
+        assert newcomer.http.get(url).raise_for_status().headers["Content-Type"] == "image/webp"
 
 
 def test_the_next_start_loads_nothing_again(newcomer: LocalCloud) -> None:

@@ -119,26 +119,27 @@ async def _ingest(door: FrontDoor, returns: Sequence[Mapping[str, Any]]) -> Mapp
     return Counter(result["outcome"] for answer in answers for result in answer["results"])
 
 
-async def load_products(doors: Mapping[str, FrontDoor]) -> CatalogReport:
+async def load_products(doors: Mapping[str, FrontDoor], pictures: str) -> CatalogReport:
     """Enter the demo's catalog.
 
     Args:
         doors: each seller's own, by the shop's account.
+        pictures: below which URL pictures are to be had.
 
     Raises:
         DemoError: a product was not taken in.
     """
     shops = [shop for shop in load_market().shops if shop.account in doors]
     started = time.perf_counter()
-    await asyncio.gather(*(_enter(doors[shop.account], shop) for shop in shops))
+    await asyncio.gather(*(_enter(doors[shop.account], shop, pictures) for shop in shops))
     count = sum(len(shop.products) for shop in shops)
     return CatalogReport(len(shops), count, time.perf_counter() - started)
 
 
-async def _enter(door: FrontDoor, shop: Shop) -> None:
-    for number, product in enumerate(demo_products(shop)):
-        # A key for each, so that a start that was broken off can be repeated.
-        key = {"Idempotency-Key": f"demo-{number}"}
+async def _enter(door: FrontDoor, shop: Shop, pictures: str) -> None:
+    for number, product in enumerate(demo_products(shop, pictures)):
+        # A key for each, so that a start that was broken off can be repeated; by the port too, which its URLs have.
+        key = {"Idempotency-Key": f"demo-{number} {pictures}"}
         await door.call("POST", "/products", json=product, headers=key)
 
 

@@ -1,5 +1,6 @@
 """What a person reads at the terminal about the demo."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,8 +22,9 @@ def describe_load(report: LoadReport) -> str:
 def describe_catalog(report: CatalogReport) -> str:
     """The catalog that came in."""
     return (
-        f"      {report.products} products of {report.sellers} sellers came in by POST /products in "
-        f"{report.seconds:.1f} s, and go on to the supply-chain API."
+        f"Demo: {report.products} products of {report.sellers} sellers came in by POST /products in "
+        f"{report.seconds:.1f} s, and go on\n"
+        "      to the supply-chain API; their pictures are being fetched and made smaller."
     )
 
 
@@ -57,6 +59,10 @@ def commands(base_url: str) -> str:
     """Commands to paste; each works as it stands."""
     search = f"{base_url}/search-order-return-index-data"
     token = f"{base_url}/_local/token"
+    lantern = {"product_name": "Gas lantern", "product_price": "39.90", "currency": "EUR"}
+    pictures = [f"{base_url}/_local/pictures/photo-{number}.jpg" for number in (1, 2)]
+    json_type = "-H 'Content-Type: application/json'"
+    product = json.dumps(lantern | {"product_images": pictures})
     return "\n".join(
         (
             "Try, in another terminal:",
@@ -65,6 +71,8 @@ def commands(base_url: str) -> str:
             f'  curl -s -H "Authorization: Bearer $TOKEN" {base_url}/returns/RET-000001',
             f"  SELLER=$(curl -s -H 'Accept: text/plain' '{token}?sub={_SELLER}&account={_SELLER}&roles=seller')",
             f"""  curl -s -H "Authorization: Bearer $SELLER" '{base_url}/products?name=boots&sort=product_price'""",
+            f"""  curl -s -H "Authorization: Bearer $SELLER" {json_type} {base_url}/products -d '{product}'""",
+            f"""  curl -s -H "Authorization: Bearer $SELLER" '{base_url}/products?name=lantern'""",
             f'  curl -s -H "Authorization: Bearer $TOKEN" {base_url}/ops/dead-letters',
             f"  curl -s -X POST {base_url}/_local/schedules/returnsUpdateCron:run",
             f"""  curl -s -X POST {base_url}/_local/clock:advance -d '{{"seconds": 900}}'""",
