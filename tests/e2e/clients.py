@@ -1,12 +1,17 @@
 """Google's and Algolia's official clients, pointed at a running local cloud by its ``env`` file."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import grpc
 import pytest
 from algoliasearch.http.hosts import Host, HostsCollection
 from algoliasearch.search.client import SearchClientSync
 from algoliasearch.search.config import SearchConfig
 from google.cloud.firestore import Client
+from google.cloud.tasks_v2 import CloudTasksClient
+from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
 from tests.e2e.harness import LocalCloud
 
@@ -16,6 +21,19 @@ def firestore(cloud: LocalCloud) -> Client:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FIRESTORE_EMULATOR_HOST", cloud.environment["FIRESTORE_EMULATOR_HOST"])
         return Client(project=cloud.environment["GOOGLE_CLOUD_PROJECT"])
+
+
+@contextmanager
+def cloud_tasks(cloud: LocalCloud) -> Iterator[CloudTasksClient]:
+    """Google's Cloud Tasks client."""
+    with grpc.insecure_channel(cloud.environment["CLOUD_TASKS_EMULATOR_HOST"]) as channel:
+        yield CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+
+
+def queue_path(cloud: LocalCloud, queue: str) -> str:
+    """The name of a queue, for that client."""
+    environment = cloud.environment
+    return CloudTasksClient.queue_path(environment["GOOGLE_CLOUD_PROJECT"], environment["REGION"], queue)
 
 
 def algolia(cloud: LocalCloud, key: str = "") -> SearchClientSync:

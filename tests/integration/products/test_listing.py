@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from functions.products import listing as listing_module
 from functions.products.listing import Listing, ProductQuery, Sort
-from functions.products.model import Product, ProductContent, stored_fields
+from functions.products.model import ProductContent, ProductSummary, stored_fields
 from functions.products.names import name_order, words
 from infra.local.cloud import Cloud
 from shared import cursors
@@ -62,7 +62,7 @@ async def test_a_product_is_listed_with_what_it_shows_and_nothing_else(db: Async
     stored = product("Größe 42", "12.50")
     await store(db, {"p1": stored})
     (listed,) = (await Listing(db).page(USER, ProductQuery())).products
-    assert listed == {name: stored.get(name) for name in Product.model_fields} | {"id": "p1"}
+    assert listed == {name: stored.get(name) for name in ProductSummary.model_fields} | {"id": "p1"}
 
 
 async def test_the_products_of_others_are_not_listed(db: AsyncClient) -> None:

@@ -19,6 +19,22 @@ def content(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
+def untouched(product: dict[str, Any]) -> dict[str, Any]:
+    """The members that tell of images while nothing has been done about any; their ids are those of ``product``."""
+    entry = {"status": "pending", "attempts": 0, "error": "", "original": None, "renditions": []}
+    ids = [image["id"] for image in product["images"]]
+    urls = product["product_images"]
+    return {
+        "compressed_product_images": [None for _ in urls],
+        "images": [{"id": image_id, "source": url, **entry} for image_id, url in zip(ids, urls, strict=True)],
+    }
+
+
+def listed(product: dict[str, Any]) -> dict[str, Any]:
+    """A product as lists show it."""
+    return {name: value for name, value in product.items() if name != "images"}
+
+
 def price(units: int, digits: int) -> str:
     """A price by hand: 1250 minor units with 2 digits as "12.50"."""
     figures = str(units).rjust(digits + 1, "0")

@@ -13,7 +13,8 @@ from google.cloud.firestore import Client
 
 from infra.local.cloud import Cloud
 from infra.local.environment import AUDIENCE
-from tests.e2e.clients import firestore
+from shared.images import IMAGE_FETCH
+from tests.e2e.clients import cloud_tasks, firestore, queue_path
 from tests.e2e.harness import LocalCloud, local_cloud
 from tests.integration.conftest import InProcessFunctions
 from tests.integration.products.http.caller import Caller
@@ -25,7 +26,10 @@ Faults = Callable[[dict[str, Any]], None]
 
 @pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """No image is fetched unless a test has its task run: what becomes of it would be a new version of its product."""
     with local_cloud(tmp_path_factory.mktemp("data") / "local") as cloud:
+        with cloud_tasks(cloud) as tasks:
+            tasks.pause_queue(name=queue_path(cloud, IMAGE_FETCH.name))
         yield cloud
 
 

@@ -13,10 +13,16 @@ from google.cloud.firestore import AsyncClient
 
 from functions.products.model import ProductContent, stored_fields
 from infra.local.cloud import Cloud
+from shared.images import MAX_IMAGES, new_entry, shown
 from tests.unit.products.examples import content
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 READ, QUERY, COMMIT = "BatchGetDocuments", "RunQuery", "Commit"
+
+
+def urls(number: int) -> list[str]:
+    """So many images."""
+    return [f"https://img.example/{place}.jpg" for place in range(number)]
 
 
 @pytest.fixture(autouse=True)
@@ -39,13 +45,8 @@ async def cost(
 async def path(db: AsyncClient, shop: httpx.AsyncClient) -> str:
     """Where a product of the seller's is that no process has read or written yet."""
     said = stored_fields(ProductContent.model_validate(content()))
-    own = {
-        "user_id": "ann",
-        "version": 1,
-        "created_at": AT,
-        "updated_at": AT,
-        "compressed_product_images": [],
-    }
+    images = shown([new_entry(f"i{place}", url) for place, url in enumerate(said["product_images"])])
+    own = {"user_id": "ann", "version": 1, "created_at": AT, "updated_at": AT, **images}
     await db.collection("products").document("p1").set(said | own)
     return "/products/p1"
 
@@ -71,21 +72,21 @@ async def test_what_is_not_there_is_looked_for_each_time(shop: httpx.AsyncClient
         assert await cost(shop, shop.get("/products/p1"), 404) == (1, 0, 0, {READ: 1})
 
 
-async def test_a_product_is_created_with_two_writes(shop: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("images", [0, 1, MAX_IMAGES])
+async def test_a_product_is_created_with_two_writes_and_one_for_each_image(
+    shop: httpx.AsyncClient, images: int
+) -> None:
     """Itself and its event."""
-    assert await cost(shop, shop.post("/products", json=content()), 201) == (0, 2, 0, {COMMIT: 1})
+    created = shop.post("/products", json=content(product_images=urls(images)))
+    assert await cost(shop, created, 201) == (0, 2 + images, 0, {COMMIT: 1})
 
 
 async def test_an_idempotency_key_takes_two_writes_more(shop: httpx.AsyncClient) -> None:
     """Its claim before, and the answer with the product; one read for each repetition."""
-    key = {"Idempotency-Key": "k"}
-    assert await cost(shop, shop.post("/products", json=content(), headers=key), 201) == (
-        0,
-        4,
-        0,
-        {COMMIT: 2},
-    )
-    repeated = await cost(shop, shop.post("/products", json=content(), headers=key), 201)
+    key, plain = {"Idempotency-Key": "k"}, content(product_images=[])
+    first = await cost(shop, shop.post("/products", json=plain, headers=key), 201)
+    assert first == (0, 4, 0, {COMMIT: 2})
+    repeated = await cost(shop, shop.post("/products", json=plain, headers=key), 201)
     assert repeated == (1, 0, 0, {COMMIT: 1, READ: 1})
 
 
@@ -97,9 +98,36 @@ async def test_a_product_is_changed_with_a_read_and_two_writes(
     assert spent == (1, 2, 0, {READ: 1, COMMIT: 1})
 
 
-async def test_a_product_is_deleted_with_a_read_and_a_write(shop: httpx.AsyncClient, path: str) -> None:
-    """Of its event."""
-    assert await cost(shop, shop.delete(path), 204) == (1, 1, 1, {READ: 1, COMMIT: 1})
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@pytest.mark.parametrize(("images", "writes"), [([], 2), (["front"], 1), (["front", "side"], 2)])
+async def test_each_image_that_comes_or_goes_is_a_write_more(
+    shop: httpx.AsyncClient, path: str, method: str, images: list[str], writes: int
+) -> None:
+    """A product with a front and a back."""
+    sent = content(product_images=[f"https://img.example/shirt-{name}.jpg" for name in images])
+    spent = await cost(shop, shop.request(method, path, json=sent))
+    assert spent == (1, 2 + writes, 0, {READ: 1, COMMIT: 1})
+
+
+async def test_a_product_is_deleted_with_a_read_and_a_write_and_one_for_each_image(
+    shop: httpx.AsyncClient, path: str
+) -> None:
+    """Of its event, and what has its two images removed."""
+    assert await cost(shop, shop.delete(path), 204) == (1, 3, 1, {READ: 1, COMMIT: 1})
+
+
+async def test_an_upload_link_costs_a_read_and_a_write(shop: httpx.AsyncClient, path: str) -> None:
+    link = shop.post(f"{path}/images", json={"content_type": "image/png"})
+    assert await cost(shop, link, 201) == (1, 1, 0, {READ: 1, COMMIT: 1})
+
+
+async def test_the_states_of_images_cost_a_read_and_one_for_each(shop: httpx.AsyncClient) -> None:
+    path = (await shop.post("/products", json=content(product_images=urls(3)))).headers["location"]
+    assert await cost(shop, shop.get(f"{path}/images")) == (4, 0, 0, {QUERY: 1, READ: 1})
+
+
+async def test_an_original_is_found_with_a_read(shop: httpx.AsyncClient, path: str) -> None:
+    assert await cost(shop, shop.get(f"{path}/images/i0"), 302) == (1, 0, 0, {READ: 1})
 
 
 async def test_a_condition_that_does_not_hold_costs_a_read(shop: httpx.AsyncClient, path: str) -> None:

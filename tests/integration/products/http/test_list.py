@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.harness import LocalCloud
 from tests.integration.products.http.caller import Caller
 from tests.integration.refusals import refused
+from tests.unit.products.examples import listed
 
 
 def asked(caller: Caller, query: str = "") -> httpx.Response:
@@ -51,7 +52,7 @@ def test_a_list_is_filtered_and_sorted_as_asked(shop: Caller, query: str, found:
 
 def test_a_product_on_a_list_is_as_it_is_alone(shop: Caller) -> None:
     for product in asked(shop).json()["products"]:
-        assert shop("GET", f"/{product['id']}").json() == product
+        assert product == listed(shop("GET", f"/{product['id']}").json())
 
 
 def test_pages_follow_one_another_to_the_end(shop: Caller) -> None:

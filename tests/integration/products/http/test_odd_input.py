@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.integration.products.http.caller import Caller
-from tests.unit.products.examples import content
+from tests.unit.products.examples import content, listed
 
 JSON = {"Content-Type": "application/json"}
 
@@ -33,7 +33,7 @@ def test_a_product_at_its_limits_reads_as_it_was_sent(seller: Caller, changes: d
     product = seller.create(**changes)
     assert product == product | content(**changes)
     assert seller("GET", f"/{product['id']}").json() == product
-    assert seller("GET").json()["products"] == [product]
+    assert seller("GET").json()["products"] == [listed(product)]
 
 
 def test_the_largest_product_fits_into_a_request_however_it_is_escaped(seller: Caller) -> None:
