@@ -56,14 +56,23 @@ class Listed:
 
 
 class Objects:
-    """What the two have in common."""
+    """What the two have in common.
 
-    def __init__(self, bucket: "Bucket") -> None:
+    Args:
+        retry_seconds: for how long a request is repeated while the bucket is out of reach. Then Google's client raises
+            what :data:`shared.http.TRANSIENT` has.
+    """
+
+    def __init__(self, bucket: "Bucket", retry_seconds: float = _RETRY_SECONDS) -> None:
         self._bucket = bucket
+        self._retry_seconds = retry_seconds
 
     async def page(self, after: str, limit: int) -> Sequence[Listed]:
         """Up to ``limit`` objects whose names come after ``after``, in order."""
-        return await asyncio.to_thread(_page, self._bucket, after, limit)
+        # A name is followed by itself with a NUL at its end.
+        start = f"{after}\x00" if after else None
+        blobs = await self._list("name,generation,updated", start_offset=start, max_results=limit)
+        return [Listed(blob.name, int(blob.generation), blob.updated) for blob in blobs]
 
     async def delete_listed(self, listed: Iterable[Listed]) -> None:
         """Delete objects, unless they have been overwritten since they were listed."""
@@ -74,9 +83,28 @@ class Objects:
 
         async def one(name: str, generation: int | None) -> None:
             async with several:
-                await _delete(self._bucket, name, generation)
+                await self._delete(name, generation)
 
         await asyncio.gather(*(one(name, generation) for name, generation in objects))
+
+    async def _delete(self, name: str, generation: int | None) -> None:
+        try:
+            await self._call(self._bucket.blob(name, generation=generation).delete)
+        except NotFound:
+            return
+
+    async def _list(self, fields: str, **options: Any) -> "list[Blob]":
+        def blobs(**bounds: Any) -> "list[Blob]":
+            wanted = f"items({fields}),nextPageToken"
+            return list(self._bucket.list_blobs(fields=wanted, **options, **bounds))
+
+        return await self._call(blobs)
+
+    async def _call(self, method: Callable[..., T], *arguments: Any, **options: Any) -> T:
+        from google.cloud.storage.retry import DEFAULT_RETRY
+
+        retry = DEFAULT_RETRY.with_timeout(self._retry_seconds)
+        return await asyncio.to_thread(method, *arguments, timeout=_REQUEST_SECONDS, retry=retry, **options)
 
 
 class Originals(Objects):
@@ -84,7 +112,7 @@ class Originals(Objects):
 
     async def find(self, name: str) -> Original | None:
         """The original of that name, if there is one."""
-        blob = await _call(self._bucket.get_blob, name)
+        blob = await self._call(self._bucket.get_blob, name)
         if blob is None:
             return None
         series = (blob.metadata or {}).get("series", "")
@@ -93,7 +121,9 @@ class Originals(Objects):
     async def read(self, name: str, generation: int) -> bytes | None:
         """The bytes of one generation; ``None`` if it has been overwritten or deleted."""
         try:
-            data: bytes = await _call(self._bucket.blob(name, generation=generation).download_as_bytes)
+            # As it is stored: what unpacks itself on its way would be as large as its sender likes.
+            blob = self._bucket.blob(name, generation=generation)
+            data: bytes = await self._call(blob.download_as_bytes, raw_download=True)
         except NotFound:
             return None
         return data
@@ -102,12 +132,13 @@ class Originals(Objects):
         """Stream an original to the bucket. Nothing of it is kept if ``chunks`` breaks off."""
         blob = self._bucket.blob(name)
         blob.metadata = {"series": str(series)}
-        writer = await asyncio.to_thread(_open, blob, media_type)
+        writer: Any = await self._call(blob.open, "wb", chunk_size=_CHUNK_BYTES, content_type=media_type)
         try:
             async for chunk in chunks:
                 await asyncio.to_thread(writer.write, chunk)
             await asyncio.to_thread(writer.close)
         except BaseException:
+            # Or the writer would end the upload when it is forgotten. Google forgets what never ends after a week.
             await asyncio.to_thread(writer.terminate)
             raise
 
@@ -120,22 +151,22 @@ class Originals(Objects):
         target = self._bucket.blob(name)
         target.metadata = {"series": str(series)}
         try:
-            await _call(source.reload)
+            await self._call(source.reload)
             target.content_type = source.content_type
-            await _call(target.rewrite, source, if_generation_match=original.generation)
+            await self._call(target.rewrite, source, if_generation_match=original.generation)
         except (NotFound, PreconditionFailed):
             return
 
     async def delete(self, name: str, generation: int | None = None) -> None:
         """Delete an original, or one generation of it alone; it may be gone already."""
-        await _delete(self._bucket, name, generation)
+        await self._delete(name, generation)
 
 
 class Renditions(Objects):
     """The images bucket, whose objects are at ``url`` for everybody."""
 
-    def __init__(self, bucket: "Bucket", url: str) -> None:
-        super().__init__(bucket)
+    def __init__(self, bucket: "Bucket", url: str, retry_seconds: float = _RETRY_SECONDS) -> None:
+        super().__init__(bucket, retry_seconds)
         self._url = url
 
     def url(self, name: str) -> str:
@@ -147,7 +178,7 @@ class Renditions(Objects):
         blob = self._bucket.blob(name)
         blob.cache_control = CACHE_CONTROL
         try:
-            await _call(
+            await self._call(
                 blob.upload_from_string,
                 data,
                 content_type=media_type,
@@ -164,7 +195,7 @@ class Renditions(Objects):
     async def of_image(self, product_id: str, image_id: str) -> list[str]:
         """The names of all renditions of an image, of whatever generation."""
         prefix = f"{original_name(product_id, image_id)}/"
-        return await asyncio.to_thread(_names, self._bucket, prefix)
+        return [blob.name for blob in await self._list("name", prefix=prefix)]
 
 
 def rendition_name(product_id: str, image_id: str, generation: int, media_type: str, data: bytes) -> str:
@@ -174,34 +205,3 @@ def rendition_name(product_id: str, image_id: str, generation: int, media_type: 
     """
     digest = hashlib.sha256(data).hexdigest()[:32]
     return f"{original_name(product_id, image_id)}/{generation}-{digest}.{_SUFFIXES[media_type]}"
-
-
-async def _call(method: Callable[..., T], *arguments: Any, **options: Any) -> T:
-    from google.cloud.storage.retry import DEFAULT_RETRY
-
-    retry = DEFAULT_RETRY.with_timeout(_RETRY_SECONDS)
-    return await asyncio.to_thread(method, *arguments, timeout=_REQUEST_SECONDS, retry=retry, **options)
-
-
-def _open(blob: "Blob", media_type: str) -> Any:
-    return blob.open("wb", chunk_size=_CHUNK_BYTES, content_type=media_type, timeout=_REQUEST_SECONDS)
-
-
-async def _delete(bucket: "Bucket", name: str, generation: int | None) -> None:
-    try:
-        await _call(bucket.blob(name, generation=generation).delete)
-    except NotFound:
-        return
-
-
-def _names(bucket: "Bucket", prefix: str) -> list[str]:
-    return [blob.name for blob in bucket.list_blobs(prefix=prefix, fields="items(name),nextPageToken")]
-
-
-def _page(bucket: "Bucket", after: str, limit: int) -> list[Listed]:
-    # A name follows the one that it is with a NUL at its end, and no object has that.
-    start = f"{after}\x00" if after else None
-    blobs = bucket.list_blobs(
-        start_offset=start, max_results=limit, fields="items(name,generation,updated),nextPageToken"
-    )
-    return [Listed(blob.name, int(blob.generation), blob.updated) for blob in blobs]
