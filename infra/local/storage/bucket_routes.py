@@ -11,7 +11,7 @@ from aiohttp import web
 from .buckets import Buckets
 from .errors import invalid
 from .resources import Bucket, bucket_resource
-from .wire import address_of, integer, json_answer, preconditions_of, refuse_beyond, resource_of
+from .wire import address_of, check_etag, integer, json_answer, preconditions_of, refuse_beyond, resource_of
 
 _BUCKETS = "/storage/v1/b"
 _BUCKET = f"{_BUCKETS}/{{bucket}}"
@@ -54,6 +54,7 @@ class BucketRoutes:
 
     async def _get(self, request: web.Request) -> web.Response:
         bucket = self._buckets.get(request.match_info["bucket"], preconditions_of(request))
+        check_etag(request, bucket.etag)
         return _shown(request, bucket)
 
     async def _patch(self, request: web.Request) -> web.Response:

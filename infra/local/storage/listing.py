@@ -4,7 +4,6 @@ Source: https://cloud.google.com/storage/docs/json_api/v1/objects/list
 """
 
 import base64
-import binascii
 from dataclasses import dataclass, field
 
 from .errors import invalid
@@ -90,5 +89,5 @@ def _after(folder: str) -> str:
 def _parse(token: str | None) -> str:
     try:
         return base64.urlsafe_b64decode(token or "").decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         raise invalid(f"Invalid page token {token!r}.") from None

@@ -48,10 +48,8 @@ def plan(stored: StoredObject, request: Mapping[str, str], etag: str) -> Deliver
     """Decide the answer from the request's headers; ``etag`` is the API's own."""
     headers = _headers(stored, etag)
     size = stored.contents.size
-    if (wanted := request.get("If-Match")) and not _has_tag(wanted, etag):
-        return Delivery(HTTPStatus.PRECONDITION_FAILED, headers, 0, 0)
-    if (known := request.get("If-None-Match")) and _has_tag(known, etag):
-        return Delivery(HTTPStatus.NOT_MODIFIED, headers, 0, 0)
+    if refusal := etag_refusal(request, etag):
+        return Delivery(refusal, headers, 0, 0)
     whole = Delivery(HTTPStatus.OK, headers, 0, size)
     if _is_transcoded(stored, request):
         return _unzipped(whole)
@@ -59,6 +57,15 @@ def plan(stored: StoredObject, request: Mapping[str, str], etag: str) -> Deliver
     if bounds is None or not _range_is_current(request, etag):
         return whole
     return _part(whole, *bounds)
+
+
+def etag_refusal(request: Mapping[str, str], etag: str) -> HTTPStatus | None:
+    """What answers a read whose conditions on the ETag do not hold; None if they do."""
+    if (wanted := request.get("If-Match")) and not _has_tag(wanted, etag):
+        return HTTPStatus.PRECONDITION_FAILED
+    if (known := request.get("If-None-Match")) and _has_tag(known, etag):
+        return HTTPStatus.NOT_MODIFIED
+    return None
 
 
 async def send(request: web.Request, delivery: Delivery, file: BinaryIO) -> web.StreamResponse:

@@ -3,11 +3,12 @@
 Source: https://cloud.google.com/storage/docs/json_api/v1/objects#resource
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from .errors import invalid, unimplemented
+from .errors import StorageError, invalid, unimplemented
 from .resources import Metadata
 
 _TEXTS = (
@@ -22,6 +23,7 @@ _TEXTS = (
 SETTABLE = (*_TEXTS, "metadata")
 _BEYOND = ("temporaryHold", "eventBasedHold", "retention", "kmsKeyName", "customerEncryption", "contexts")
 _MAX_NAME_BYTES = 1024
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def require_name(name: str) -> None:
@@ -101,8 +103,12 @@ def _require_types(given: Metadata) -> None:
     for key in _TEXTS:
         if not isinstance(given.get(key, ""), str):
             raise invalid(f"{key} must be a string.")
-    if not all(isinstance(value, str) for value in given.get("metadata", {}).values()):
+    custom = given.get("metadata", {})
+    if not all(isinstance(value, str) for value in custom.values()):
         raise invalid("The values of metadata must be strings.")
+    shown_as_headers = [given.get(key, "") for key in _TEXTS] + [*custom, *custom.values()]
+    if any(_CONTROL.search(text) for text in shown_as_headers):
+        raise invalid("Metadata must not have control characters.")
     try:
         moment = datetime.fromisoformat(given.get("customTime", "1970-01-01T00:00:00Z"))
     except ValueError:
@@ -111,6 +117,6 @@ def _require_types(given: Metadata) -> None:
         raise invalid("customTime must be a date and time in RFC 3339.")
 
 
-def uniform_access() -> Exception:
+def uniform_access() -> StorageError:
     """Every local bucket has uniform access, which knows no rights of single objects."""
     return invalid("Cannot use legacy ACL for an object when uniform bucket-level access is enabled.")

@@ -18,7 +18,9 @@ from .resources import StoredObject, object_resource
 from .store import Store
 from .wire import (
     address_of,
+    check_etag,
     integer,
+    is_true,
     json_answer,
     parse_integer,
     preconditions_of,
@@ -55,7 +57,7 @@ class ObjectRoutes:
     async def _list(self, request: web.Request) -> web.Response:
         query = request.query
         refuse_beyond(request)
-        if query.get("versions") == "true" or query.get("matchGlob") or query.get("filter"):
+        if is_true(request, "versions") or query.get("matchGlob") or query.get("filter"):
             raise unimplemented("versions, matchGlob and filter")
         self._objects.require_bucket(request.match_info["bucket"])
         found = page(self._store, request.match_info["bucket"], _wanted(request), query.get("pageToken"))
@@ -80,7 +82,10 @@ class ObjectRoutes:
 
     def _read(self, request: web.Request) -> StoredObject:
         refuse_beyond(request)
-        return self._objects.get(*_place(request), integer(request, "generation"), preconditions_of(request))
+        generation = integer(request, "generation")
+        stored = self._objects.get(*_place(request), generation, preconditions_of(request))
+        check_etag(request, stored.etag)
+        return stored
 
     async def _patch(self, request: web.Request) -> web.Response:
         refuse_beyond(request)
@@ -156,7 +161,7 @@ def _wanted(request: web.Request) -> Wanted:
     return Wanted(
         prefix=query.get("prefix", ""),
         delimiter=query.get("delimiter", ""),
-        folder_objects=query.get("includeTrailingDelimiter") == "true",
+        folder_objects=is_true(request, "includeTrailingDelimiter"),
         start=query.get("startOffset", ""),
         end=query.get("endOffset", ""),
         limit=min(limit or MAX_RESULTS, MAX_RESULTS),

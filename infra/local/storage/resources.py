@@ -33,6 +33,11 @@ class Bucket:
     public: bool
     settings: Mapping[str, Any]
 
+    @property
+    def etag(self) -> str:
+        """Another one for each metageneration."""
+        return base64.b64encode(str(self.metageneration).encode()).decode()
+
 
 @dataclass(frozen=True)
 class Contents:
@@ -126,7 +131,7 @@ def bucket_resource(bucket: Bucket, address: str) -> dict[str, Any]:
         "selfLink": f"{address}/storage/v1/b/{bucket.name}",
         "projectNumber": "0",
         "metageneration": str(bucket.metageneration),
-        "etag": base64.b64encode(str(bucket.metageneration).encode()).decode(),
+        "etag": bucket.etag,
         "timeCreated": timestamp(bucket.created),
         "updated": timestamp(bucket.updated),
         "location": "US",

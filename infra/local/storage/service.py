@@ -90,6 +90,9 @@ class StorageService:
         app.add_routes(ObjectRoutes(self._store, self._objects).table())
         app.add_routes(UploadRoutes(self._objects, self._uploads).table())
         app.router.add_post("/batch/storage/v1", answer_batch)
+        app.router.add_route(
+            "*", "/{kind:(batch/|download/|upload/|)}storage/v1{rest:(/.*|)}", wire.refuse_unknown
+        )
         xml = XmlRoutes(self._buckets, self._objects, self._uploads, self._signer, self._clock)
         app.add_routes(xml.table())  # last: they take what no other route does
         return app

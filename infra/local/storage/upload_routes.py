@@ -104,7 +104,7 @@ class UploadRoutes:
         return json_answer(readdressed(done, address_of(request)))
 
     async def _cancel(self, request: web.Request) -> web.Response:
-        self._uploads.cancel(request.query.get("upload_id", ""))
+        await self._uploads.cancel(request.query.get("upload_id", ""))
         return web.Response(status=_CANCELLED)
 
 

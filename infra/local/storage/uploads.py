@@ -7,12 +7,12 @@ import asyncio
 import json
 import re
 import secrets
-from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 from infra.local.clock import Clock
 
@@ -98,7 +98,7 @@ class Uploads:
         self._objects = objects
         self._clock = clock
         # A client that has lost its connection may be back before the server has noticed.
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def start(self, bucket: str, name: str, request: UploadRequest) -> str:
         """Begin an upload; its id, which is all that one needs to go on.
@@ -129,7 +129,7 @@ class Uploads:
             StorageError: there is no such upload, the piece does not continue it, or the whole is refused; in the
                 last case the upload is over.
         """
-        async with self._locks[upload_id]:
+        async with self._lock(upload_id):
             upload = self._upload(upload_id)
             if upload.finished:
                 finished: Mapping[str, Any] = json.loads(upload.finished)
@@ -139,13 +139,17 @@ class Uploads:
                 await self._append(upload, piece, request, body)
             return await self._progress(upload, piece, request, checksums)
 
-    def cancel(self, upload_id: str) -> None:
+    async def cancel(self, upload_id: str) -> None:
         """End an upload that is under way.
 
         Raises:
             StorageError: there is no such upload.
         """
-        self._drop(self._upload(upload_id))
+        async with self._lock(upload_id):
+            self._drop(self._upload(upload_id))
+
+    def _lock(self, upload_id: str) -> asyncio.Lock:
+        return self._locks.setdefault(upload_id, asyncio.Lock())
 
     def _upload(self, upload_id: str) -> Upload:
         upload = self._store.upload(upload_id)
@@ -156,6 +160,8 @@ class Uploads:
     async def _append(
         self, upload: Upload, piece: Piece, request: UploadRequest, body: AsyncIterator[bytes]
     ) -> None:
+        if piece.last is None:
+            self._blobs.truncate(upload.blob, 0)
         kept, first = self._blobs.size(upload.blob), piece.first or 0
         if first > kept:
             raise invalid(f"The upload has {kept} bytes; a piece cannot begin at {first}.")
@@ -208,7 +214,6 @@ class Uploads:
 
     def _drop(self, upload: Upload) -> None:
         self._store.delete_upload(upload.id)
-        self._locks.pop(upload.id, None)
         if upload.blob:
             self._objects.drop_unused(upload.blob)
 

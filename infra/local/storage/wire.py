@@ -9,7 +9,8 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from .errors import StorageError, invalid, unimplemented
+from .errors import StorageError, condition_not_met, invalid, not_modified, unimplemented
+from .media import etag_refusal
 from .metadata import uniform_access
 from .preconditions import Preconditions
 
@@ -69,6 +70,11 @@ def parse_integer(name: str, value: object) -> int | None:
         raise invalid(f"Invalid value for {name}: {value!r} is no integer") from None
 
 
+def is_true(request: web.Request, name: str) -> bool:
+    """A switch in the query, which Google's Python client writes ``True``."""
+    return request.query.get(name, "").lower() == "true"
+
+
 def preconditions_of(request: web.Request) -> Preconditions:
     """The conditions on the object or bucket that the request changes or reads."""
     return Preconditions.parse(request.query)
@@ -83,10 +89,30 @@ def refuse_beyond(request: web.Request) -> None:
     if any(request.query.get(name) for name in ("predefinedAcl", "destinationPredefinedAcl")):
         raise uniform_access()
     for name in ("kmsKeyName", "destinationKmsKeyName", "softDeleted", "rewriteToken", "userProject"):
-        if request.query.get(name) not in (None, "", "false"):
+        if request.query.get(name, "").lower() not in ("", "false"):
             raise unimplemented(name)
+    if request.method != "GET" and request.headers.keys() & {"If-Match", "If-None-Match"}:
+        raise unimplemented("changes on condition of an ETag")
     if "x-goog-encryption-algorithm" in request.headers:
         raise unimplemented("customer-supplied encryption keys")
+
+
+async def refuse_unknown(request: web.Request) -> web.Response:
+    """What the JSON API has and this stand-in has not."""
+    raise unimplemented(f"{request.method} {request.path}")
+
+
+def check_etag(request: web.Request, etag: str) -> None:
+    """Refuse a read whose conditions on the ETag do not hold.
+
+    Raises:
+        StorageError: conditionNotMet or notModified.
+    """
+    match etag_refusal(request.headers, etag):
+        case HTTPStatus.PRECONDITION_FAILED:
+            raise condition_not_met()
+        case HTTPStatus.NOT_MODIFIED:
+            raise not_modified()
 
 
 def error_answer(error: StorageError) -> web.Response:

@@ -166,7 +166,7 @@ class XmlRoutes:
         return web.Response(status=308, headers={**come, **target.cors})
 
     async def _cancel(self, request: web.Request, target: Target) -> web.Response:
-        self._uploads.cancel(request.query["upload_id"])
+        await self._uploads.cancel(request.query["upload_id"])
         return web.Response(status=_CANCELLED, headers=target.cors)
 
     async def _delete(self, request: web.Request, target: Target) -> web.Response:
