@@ -11,6 +11,8 @@ from .resources import StoredObject
 from .store import Store
 
 MAX_RESULTS = 1000
+# After a folder's name it comes after all names in it, since none has more than 1024 bytes.
+_BEYOND = "\U0010ffff" * 256
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def page(store: Store, bucket: str, wanted: Wanted, token: str | None) -> Page:
             found.token = base64.urlsafe_b64encode(position.encode()).decode()
             break
         folder = _folder(stored.name, wanted)
-        position = _after(folder) if folder else stored.name + "\0"
+        position = folder + _BEYOND if folder else stored.name + "\0"
         if folder:
             found.prefixes.append(folder)
         if not folder or (wanted.folder_objects and stored.name == folder):
@@ -76,14 +78,6 @@ def _folder(name: str, wanted: Wanted) -> str:
         return ""
     head, delimiter, _ = name[len(wanted.prefix) :].partition(wanted.delimiter)
     return f"{wanted.prefix}{head}{delimiter}" if delimiter else ""
-
-
-def _after(folder: str) -> str:
-    """The least text that comes after all that begin with ``folder``: the order of UTF-8 is that of code points."""
-    last = ord(folder[-1]) + 1
-    if last == 0x110000:
-        return _after(folder[:-1])
-    return folder[:-1] + chr(0xE000 if last == 0xD800 else last)
 
 
 def _parse(token: str | None) -> str:
