@@ -9,7 +9,7 @@ from typing import Any
 from infra.local.clock import Clock
 
 from .errors import StorageError, condition_not_met, conflict, invalid, no_bucket, unimplemented
-from .preconditions import Preconditions
+from .preconditions import ALWAYS, Preconditions
 from .resources import Bucket
 from .store import Store
 
@@ -62,7 +62,7 @@ class Buckets:
         self._store.save_bucket(bucket)
         return bucket
 
-    def get(self, name: str, preconditions: Preconditions = Preconditions()) -> Bucket:  # noqa: B008
+    def get(self, name: str, preconditions: Preconditions = ALWAYS) -> Bucket:
         """The bucket."""
         bucket = self._store.bucket(name)
         if bucket is None:

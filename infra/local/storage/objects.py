@@ -13,11 +13,10 @@ from .blobs import Blobs
 from .errors import invalid, no_bucket, no_object
 from .events import EventLog
 from .metadata import patched, replaced, require_name
-from .preconditions import Preconditions
+from .preconditions import ALWAYS, Preconditions
 from .resources import Contents, Metadata, StoredObject
 from .store import Store
 
-ALWAYS = Preconditions()
 _MAX_SOURCES = 32
 
 

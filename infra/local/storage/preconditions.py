@@ -75,6 +75,9 @@ class Preconditions:
         return all(u is None or u != is_ for u, is_ in zip(unwanted, _state(current), strict=True))
 
 
+ALWAYS = Preconditions()
+
+
 def _state(current: StoredObject | None) -> tuple[int, int]:
     return (current.generation, current.metageneration) if current else (0, 0)
 

@@ -19,8 +19,8 @@ from infra.local.clock import Clock
 from .blobs import Blobs
 from .checksums import Checksums, require
 from .errors import StorageError, invalid
-from .objects import ALWAYS, Objects
-from .preconditions import Preconditions
+from .objects import Objects
+from .preconditions import ALWAYS, Preconditions
 from .resources import Metadata, StoredObject, object_resource
 from .store import Store, Upload
 
