@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from random import Random
 from typing import Protocol
 
@@ -213,8 +214,9 @@ def jittered(seconds: float, random: Random) -> float:
     return seconds * random.uniform(0.9, 1.1)
 
 
+@cache
 def versioned_cache(config: Settings) -> VersionedCache:
-    """The cache of products: in Redis if the settings name one, otherwise in this process."""
+    """The cache of products: one a process; in Redis if the settings name one, otherwise in the process itself."""
     if not config.redis_url:
         return VersionedCache(MemoryStore(config.product_cache_seconds, Random()))
     # Here, since it imports the client, which takes a good part of a cold start.

@@ -22,7 +22,7 @@ _AT_ONCE = 40
 
 @dataclass(frozen=True)
 class Chosen:
-    """Which products: those of ``ids``, or ``limit`` of all that come ``after`` an id; of one user, if one is given.
+    """Which products: those of ``ids``, or ``limit`` of all that come ``after`` an id.
 
     ``outdated`` chooses of their images those alone that were made by another policy.
     """
@@ -30,7 +30,6 @@ class Chosen:
     ids: Sequence[str]
     after: str
     limit: int
-    user_id: str | None
     outdated: bool
 
 
@@ -63,15 +62,11 @@ class Backfill:
         return Begun(len(page), len(again), page[-1].id if full else None)
 
     async def _page(self, chosen: Chosen) -> "list[DocumentSnapshot[Any]]":
-        from google.cloud.firestore import FieldFilter
-
         products = self.db.collection(COLLECTION)
         if chosen.ids:
             documents = [products.document(product_id) for product_id in dict.fromkeys(chosen.ids)]
             return [product async for product in self.db.get_all(documents, ["images"]) if product.exists]
         query = products.order_by("__name__").select(["images"]).limit(chosen.limit)
-        if chosen.user_id:
-            query = query.where(filter=FieldFilter("user_id", "==", chosen.user_id))
         if chosen.after:
             query = query.start_after({"__name__": products.document(chosen.after)})
         return list(await query.get())

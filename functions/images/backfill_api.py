@@ -24,7 +24,6 @@ class BackfillRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     product_ids: list[ProductId] = Field([], max_length=MAX_PRODUCTS)
-    user_id: str | None = Field(None, min_length=1, max_length=255, description="Only products of this user.")
     after: ProductId | None = Field(None, description="Begin after this product: `next` of the call before.")
     limit: int = Field(20, ge=1, le=MAX_PRODUCTS, description="As many products at most.")
     outdated: bool = Field(True, description="Leave images alone that the present policy has made.")
@@ -53,5 +52,5 @@ class BackfillApi:
         """Render images again, of a bounded number of products: nothing goes on by itself."""
         (await self.auth.user(request)).require("ops")
         asked = await read_json(request, BackfillRequest, _MAX_BODY_BYTES)
-        chosen = Chosen(asked.product_ids, asked.after or "", asked.limit, asked.user_id, asked.outdated)
+        chosen = Chosen(asked.product_ids, asked.after or "", asked.limit, asked.outdated)
         return json_response(asdict(await self.backfill.begin(chosen)), 202)

@@ -118,9 +118,9 @@ class OpsClient(_Client):
 class BackfillClient(_Client):
     """Renders images again, by HTTP."""
 
-    def begin(self, after: str | None, limit: int, user_id: str | None, outdated: bool) -> BackfillBegun:
+    def begin(self, after: str | None, limit: int, outdated: bool) -> BackfillBegun:
         """Have the images of up to ``limit`` products after one rendered again."""
-        chosen: dict[str, object] = {"after": after, "limit": limit, "user_id": user_id, "outdated": outdated}
+        chosen: dict[str, object] = {"after": after, "limit": limit, "outdated": outdated}
         return self._call(BackfillBegun, "POST", "", chosen)
 
 

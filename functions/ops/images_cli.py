@@ -27,7 +27,6 @@ def backfill(
     after: Annotated[
         str | None, typer.Option(help="Begin after this product: where the last one ended.")
     ] = None,
-    user: Annotated[str | None, typer.Option(help="Only products of this user.")] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Also images that the present policy has made.")
     ] = False,
@@ -40,7 +39,7 @@ def backfill(
     with connected(base_url, token, "image-backfill") as http:
         if not yes:
             typer.confirm(f"Render the images of up to {max_products} products again?", abort=True, err=True)
-        done = _begin(BackfillClient(http), after, max_products, user, not every)
+        done = _begin(BackfillClient(http), after, max_products, not every)
     if as_json:
         typer.echo(done.model_dump_json(indent=2))
         return
@@ -49,16 +48,14 @@ def backfill(
         stdout().print(f"There are more; go on with --after {done.next}")
 
 
-def _begin(
-    api: BackfillClient, after: str | None, most: int, user: str | None, outdated: bool
-) -> BackfillBegun:
+def _begin(api: BackfillClient, after: str | None, most: int, outdated: bool) -> BackfillBegun:
     """Begin with a chunk of products after the other, behind a progress bar."""
     done = BackfillBegun(products=0, images=0, next=after)
     columns = (TextColumn("Products"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=stderr()) as progress:
         bar = progress.add_task("", total=most)
         while done.products < most:
-            begun = api.begin(done.next, min(_CHUNK, most - done.products), user, outdated)
+            begun = api.begin(done.next, min(_CHUNK, most - done.products), outdated)
             done = BackfillBegun(
                 products=done.products + begun.products, images=done.images + begun.images, next=begun.next
             )
