@@ -9,6 +9,8 @@ import pytest
 from algoliasearch.http.hosts import Host, HostsCollection
 from algoliasearch.search.client import SearchClientSync
 from algoliasearch.search.config import SearchConfig
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
 from google.cloud.firestore import Client
 from google.cloud.tasks_v2 import CloudTasksClient
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
@@ -21,6 +23,16 @@ def firestore(cloud: LocalCloud) -> Client:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FIRESTORE_EMULATOR_HOST", cloud.environment["FIRESTORE_EMULATOR_HOST"])
         return Client(project=cloud.environment["GOOGLE_CLOUD_PROJECT"])
+
+
+def bucket(cloud: LocalCloud, variable: str) -> storage.Bucket:
+    """A bucket behind Google's Cloud Storage client, by the variable that has its name."""
+    environment = cloud.environment
+    address = {"api_endpoint": environment["STORAGE_EMULATOR_HOST"]}
+    client = storage.Client(
+        environment["GOOGLE_CLOUD_PROJECT"], AnonymousCredentials(), client_options=address
+    )
+    return client.bucket(environment[variable])
 
 
 @contextmanager
