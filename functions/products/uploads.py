@@ -78,7 +78,12 @@ class Uploads:
             self.bucket()
             .blob(original_name(product_id, image_id))
             .generate_signed_url(
-                version="v4", method=method, expiration=within, headers=headers, credentials=self.signer()
+                version="v4",
+                method=method,
+                expiration=within,
+                # A copy, since the client adds its own to them, which no page may set.
+                headers=dict(headers),
+                credentials=self.signer(),
             )
         )
         return url
