@@ -25,7 +25,8 @@ class BackfillRequest(BaseModel):
 
     product_ids: list[ProductId] = Field([], max_length=MAX_PRODUCTS)
     after: ProductId | None = Field(None, description="Begin after this product: `next` of the call before.")
-    limit: int = Field(20, ge=1, le=MAX_PRODUCTS, description="As many products at most.")
+    # Not strict: to JSON Schema, 20.0 is an integer too.
+    limit: int = Field(20, ge=1, le=MAX_PRODUCTS, strict=False, description="As many products at most.")
     outdated: bool = Field(True, description="Leave images alone that the present policy has made.")
 
 

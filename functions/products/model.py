@@ -72,7 +72,7 @@ ProductName = Annotated[
 Price = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,4})?$"), Field(examples=["89.90"])]
 ImageUrl = Annotated[
     str,
-    Field(max_length=_MAX_URL, json_schema_extra={"format": "uri", "pattern": "^https?://"}),
+    Field(max_length=_MAX_URL, json_schema_extra={"format": "iri", "pattern": "^https?://"}),
     AfterValidator(_image_url),
 ]
 
