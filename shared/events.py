@@ -67,10 +67,9 @@ class FinalizedHandler:
         if event["type"] != FINALIZED:
             _log.error("event.unexpected", extra={"event": event["id"], "event_type": event["type"]})
             return json_response({"outcome": "ignored"})
+        stored = _object(event)
         try:
-            await self._run(StoredObject.model_validate(event.data))
-        except ValidationError as error:
-            raise validation_problem(error) from error
+            await self._run(stored)
         except Exception as error:
             level = logging.WARNING if isinstance(error, TRANSIENT) else logging.ERROR
             note = {"event": event["id"], "error": repr(error)}
@@ -84,3 +83,10 @@ def _event(request: Request, body: bytes) -> CloudEvent:
         return from_http(request.headers, body)
     except GenericException as error:
         raise Problem(400, "malformed-event", f"This is no CloudEvent: {error}") from error
+
+
+def _object(event: CloudEvent) -> StoredObject:
+    try:
+        return StoredObject.model_validate(event.data)
+    except ValidationError as error:
+        raise validation_problem(error) from error

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from google.api_core.exceptions import ServiceUnavailable
+from pydantic import ValidationError
 
 from shared.auth import Authenticator
 from shared.errors import PermanentError, TransientError
@@ -99,16 +100,24 @@ async def test_an_event_may_come_whole_in_its_body(world: World) -> None:
     assert world.seen == [STORED]
 
 
+def a_validation_error() -> ValidationError:
+    with pytest.raises(ValidationError) as caught:
+        StoredObject.model_validate({})
+    return caught.value
+
+
 FAILURES = [
     TransientError("later"),
     ServiceUnavailable("later"),
     PermanentError("never"),
     RuntimeError("a bug"),
     TimeoutError(),
+    # Of something else than the event.
+    a_validation_error(),
 ]
 
 
-@pytest.mark.parametrize("failure", FAILURES, ids=repr)
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
 async def test_whatever_its_work_raises_it_comes_again(world: World, failure: Exception) -> None:
     world.failure = failure
     answer = await world.deliver()
