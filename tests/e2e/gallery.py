@@ -24,8 +24,8 @@ class Gallery:
     def __init__(self, cloud: LocalCloud, seller: str = "ann") -> None:
         self.cloud = cloud
         self.shop = Shop(cloud, seller)
-        self._uploads = bucket(cloud, "UPLOADS_BUCKET")
-        self._images = bucket(cloud, "IMAGES_BUCKET")
+        self.uploads = bucket(cloud, "UPLOADS_BUCKET")
+        self.images = bucket(cloud, "IMAGES_BUCKET")
 
     # The seller
 
@@ -73,11 +73,11 @@ class Gallery:
 
     def originals(self, product_id: str) -> set[str]:
         """The names of a product's objects in the private bucket."""
-        return {blob.name for blob in self._uploads.list_blobs(prefix=f"products/{product_id}/")}
+        return {blob.name for blob in self.uploads.list_blobs(prefix=f"products/{product_id}/")}
 
     def renditions(self, product_id: str) -> set[str]:
         """The names of a product's objects in the public bucket."""
-        return {blob.name for blob in self._images.list_blobs(prefix=f"products/{product_id}/")}
+        return {blob.name for blob in self.images.list_blobs(prefix=f"products/{product_id}/")}
 
 
 def taken_at_home(width: int, height: int) -> bytes:

@@ -175,7 +175,7 @@ class ImageCampaign:
         raise AssertionError(f"still to happen: {self._unsettled()}")
 
     def _await_delivery(self) -> None:
-        """Let time pass until a product's next delivery, which had better meet no sweep, or it waits for hours again."""
+        """Let time pass until a product's next delivery, which had better meet no sweep, or it waits for hours."""
         pending = {event["product_id"] for event in self._pending().values()}
         times = [time for product_id in pending if (time := self.shop.next_attempt(product_id))]
         if times:
@@ -223,10 +223,8 @@ class ImageCampaign:
             self._check_product(product_id, fields, stored, letters)
         for image_id, image in stored.items():
             assert image["status"] in ("done", "failed"), (image_id, image)
-            assert image["status"] == "done" or letters[image_id]["error"] == image["error"], (
-                image_id,
-                image,
-            )
+            reason = letters[image_id]["error"] if image_id in letters else ""
+            assert reason == image["error"], (image_id, image, letters.get(image_id))
 
     def _images(self) -> dict[str, dict[str, Any]]:
         """The images of this campaign."""

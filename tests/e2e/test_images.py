@@ -2,18 +2,21 @@
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 import pytest
+from google.cloud import storage
 from PIL import Image
 
 from tests.e2e.gallery import Gallery, taken_at_home
-from tests.e2e.harness import LocalCloud, local_cloud
+from tests.e2e.harness import LocalCloud
 
 _ARTIST, _COPYRIGHT = 0x013B, 0x8298
+# Longer than an image waits for its first attempt, and a sweep in it.
+_SWEEP_SECONDS = 300
+_NIGHT = "/_local/schedules/imageOrphanSweeper:run"
 
 
 @pytest.fixture(scope="module")
@@ -137,20 +140,59 @@ def test_a_kill_in_the_middle_of_a_compression_changes_nothing(calm: Gallery) ->
     assert calm.letters(product_id) == {}
 
 
+def test_what_was_never_enqueued_is_made_good_by_the_next_sweep(calm: Gallery) -> None:
+    calm.shop.set_faults(create_error_rate=1.0)
+    product_id = calm.shop.create(product_images=[calm.at("photo-1.jpg", width=40, height=30)])
+    assert calm.product(product_id)["images"][0]["status"] == "pending"
+    calm.shop.set_faults()
+    calm.shop.advance(_SWEEP_SECONDS)
+    check_shown(calm.product(product_id))
+    calm.shop.set_faults(create_error_rate=1.0)
+    calm.shop.ask("DELETE", f"/{product_id}").raise_for_status()
+    calm.shop.idle()
+    assert calm.originals(product_id)
+    calm.shop.set_faults()
+    calm.shop.advance(_SWEEP_SECONDS)
+    assert not calm.originals(product_id) | calm.renditions(product_id)
+
+
+def test_orphans_go_in_the_night_and_nothing_else(calm: Gallery) -> None:
+    product_id = calm.shop.create(product_images=[calm.at("photo-1.jpg", width=40, height=30)])
+    (shown,) = calm.product(product_id)["images"]
+    original = f"products/{product_id}/{shown['id']}"
+    foreign = {"logo.png", "products/readme.txt", "backup/1/2/3"}
+    # Nobody is told of them; they are as old as what is shown.
+    calm.shop.set_faults(events={"error_rate": 1.0})
+    _plant(calm.uploads, f"products/{product_id}/gone", *foreign)
+    _plant(calm.images, f"products/{product_id}/gone/1-a.webp", f"{original}/1-old.webp", *foreign)
+    files = calm.originals(product_id) | calm.renditions(product_id)
+    calm.shop.told("POST", _NIGHT)
+    assert files == calm.originals(product_id) | calm.renditions(product_id), "too young to be orphans"
+    calm.shop.advance(2 * 86_400)
+    assert calm.originals(product_id) == {original}
+    assert calm.renditions(product_id) == {_name(each) for each in shown["renditions"]}
+    for bucket in (calm.uploads, calm.images):
+        assert foreign <= {blob.name for blob in bucket.list_blobs()}
+    check_shown(calm.product(product_id))
+
+
+def _plant(bucket: storage.Bucket, *names: str) -> None:
+    for name in names:
+        bucket.blob(name).upload_from_string(b"left behind")
+
+
 def _name(rendition: dict[str, Any]) -> str:
     return str(rendition["url"]).partition("/_local/images/")[2]
 
 
-def test_a_restart_keeps_what_is_shown(tmp_path: Path) -> None:
-    with local_cloud(tmp_path) as first:
-        gallery = Gallery(first)
-        product_id = gallery.shop.create(product_images=[gallery.at("photo-1.jpg", width=40, height=30)])
-        before = gallery.product(product_id)
-        first.stop()
-        second = first.restarted()
-        try:
-            again = Gallery(second.wait_for("ready"))
-            assert again.product(product_id)["images"] == before["images"]
-            check_shown(before)
-        finally:
-            second.stop()
+def test_a_restart_keeps_what_is_shown(gallery: Gallery) -> None:
+    """The last one here: the local cloud of the tests before is stopped."""
+    product_id = gallery.shop.create(product_images=[gallery.at("photo-1.jpg", width=40, height=30)])
+    before = gallery.product(product_id)
+    gallery.cloud.stop()
+    second = gallery.cloud.restarted()
+    try:
+        assert Gallery(second.wait_for("ready")).product(product_id) == before
+        check_shown(before)
+    finally:
+        second.stop()
