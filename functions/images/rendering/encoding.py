@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from PIL import Image
 
-from functions.images.rendering.policy import Format, Policy
+from functions.images.rendering.policy import Format, Policy, Size
 
 MEDIA_TYPES: Mapping[Format, str] = {"webp": "image/webp", "jpeg": "image/jpeg", "avif": "image/avif"}
 
@@ -29,36 +29,41 @@ _ROBIDOUX = [
 ]
 # fmt: on
 _COLOURS = [1.3 * value for value in _ROBIDOUX]
-_WEBP_METHOD = 4
 _LOSSLESS_EFFORT, _LOSSLESS_METHOD = 50, 2
 _AVIF_SPEED = 9
 # A picture with at most so many colours is a drawing: it may be smaller, and is sharper, without any loss.
 _DRAWING_COLOURS = 256
 
 
-def encode(image: Image.Image, format_: Format, policy: Policy, exif: bytes, fewer_than: int) -> bytes:
-    """``image`` in the best quality of the policy that makes fewer than ``fewer_than`` bytes; else in the fewest.
+def encode(
+    image: Image.Image, size: Size, format_: Format, policy: Policy, exif: bytes, fewer_than: int
+) -> bytes:
+    """``image`` as a rendition, in the best quality of the policy that makes fewer than ``fewer_than`` bytes.
+
+    If none does, in the one that makes the fewest.
 
     Args:
         image: L, RGB or RGBA; of several frames for an animation, of which a JPEG shows the first.
         exif: what to embed; empty for none.
     """
-    candidates = _candidates(image, format_, policy, exif)
+    candidates = _candidates(image, size, format_, policy, exif)
     best = next(candidates)
     while len(best) >= fewer_than and (other := next(candidates, None)):
         best = min(best, other, key=len)
     return best
 
 
-def _candidates(image: Image.Image, format_: Format, policy: Policy, exif: bytes) -> Iterator[bytes]:
+def _candidates(
+    image: Image.Image, size: Size, format_: Format, policy: Policy, exif: bytes
+) -> Iterator[bytes]:
     encoder = _ENCODERS[format_]
     first, *lower = policy.qualities[format_]
-    encoded = encoder(image, first, exif)
+    encoded = encoder(image, first, size, exif)
     yield (
         min(encoded, _lossless(image, exif), key=len) if format_ == "webp" and _is_drawing(image) else encoded
     )
     for quality in lower:
-        yield encoder(image, quality, exif)
+        yield encoder(image, quality, size, exif)
 
 
 def _is_drawing(image: Image.Image) -> bool:
@@ -72,11 +77,11 @@ def _lossless(image: Image.Image, exif: bytes) -> bytes:
     )
 
 
-def _webp(image: Image.Image, quality: int, exif: bytes) -> bytes:
-    return _all_frames(image, "WEBP", quality=quality, method=_WEBP_METHOD, exif=exif)
+def _webp(image: Image.Image, quality: int, size: Size, exif: bytes) -> bytes:
+    return _all_frames(image, "WEBP", quality=quality, method=size.webp_method, exif=exif)
 
 
-def _avif(image: Image.Image, quality: int, exif: bytes) -> bytes:
+def _avif(image: Image.Image, quality: int, _: Size, exif: bytes) -> bytes:
     return _all_frames(image, "AVIF", quality=quality, speed=_AVIF_SPEED, exif=exif)
 
 
@@ -87,7 +92,7 @@ def _all_frames(image: Image.Image, pillow_format: str, **options: Any) -> bytes
     return file.getvalue()
 
 
-def _jpeg(image: Image.Image, percent: int, exif: bytes) -> bytes:
+def _jpeg(image: Image.Image, percent: int, _: Size, exif: bytes) -> bytes:
     tables = [_scaled(_BRIGHTNESS, percent), _scaled(_COLOURS, percent)]
     with _memory_file() as file:
         # Not progressive: 3 % fewer bytes would take twice the time.
@@ -116,7 +121,7 @@ def _memory_file() -> IO[bytes]:
     return tempfile.TemporaryFile()
 
 
-_ENCODERS: Mapping[Format, Callable[[Image.Image, int, bytes], bytes]] = {
+_ENCODERS: Mapping[Format, Callable[[Image.Image, int, Size, bytes], bytes]] = {
     "webp": _webp,
     "jpeg": _jpeg,
     "avif": _avif,

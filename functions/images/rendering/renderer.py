@@ -47,7 +47,7 @@ def _made(original: Original, policy: Policy) -> Iterator[_Made]:
         for format_ in size.formats:
             key = image.size, format_
             if key not in done:
-                done[key] = encode(image, format_, policy, exif, len(original.data))
+                done[key] = encode(image, size, format_, policy, exif, len(original.data))
             rendition = Rendition(size.name, format_, MEDIA_TYPES[format_], *image.size, done[key])
             yield _Made(rendition, keeps_all or format_ != "jpeg")
 
