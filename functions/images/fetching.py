@@ -50,6 +50,10 @@ class OriginalsBucket(Protocol):
         """Write an original onto itself."""
 
 
+class _ContendedError(TransientError):
+    """Somebody else has changed the image since it was read."""
+
+
 @dataclass(frozen=True)
 class Fetching:
     """Works on tasks of ``imageFetch``: a read and a write, and two requests to the bucket."""
@@ -63,9 +67,17 @@ class Fetching:
         """Bring the original of the task's image in the task's series, unless that is done or not wanted any more.
 
         Raises:
-            TransientError: its source or the bucket is not to be had at the moment.
+            TransientError: its source or the bucket is not to be had at the moment, or somebody else is at it.
             PermanentError: it never will be.
         """
+        try:
+            await self._bring(task, attempt)
+        except _ContendedError:
+            # Whoever is at it, such as this attempt's double, brings it to its end, or else the sweeper does.
+            if not attempt.is_last:
+                raise
+
+    async def _bring(self, task: ImageTask, attempt: Attempt) -> None:
         image = await self.images.get(task.image_id)
         if image is None or not _wanted(image, task):
             return
@@ -91,7 +103,7 @@ class Fetching:
         begun = {"series": task.series, "claimed_until": None, "expire_at": None}
         changed = await self.images.change(image, attempted(attempt.number, self.clock()) | begun)
         if changed is None:
-            raise TransientError("Somebody else is changing this image.")
+            raise _ContendedError("Somebody else is changing this image.")
         return changed
 
 

@@ -1,6 +1,7 @@
 """One thing goes wrong at each single call to the outside, one after the other: no chance involved."""
 
 from collections.abc import AsyncIterator, Awaitable
+from dataclasses import replace
 
 import pytest
 
@@ -234,3 +235,20 @@ async def test_an_upload_of_which_nobody_was_told_is_found(worlds: FirestoreServ
     world.originals.announced.clear()
     await world.converges()
     assert await statuses(world) == ["done"]
+
+
+async def test_the_last_attempt_at_a_fetch_comes_twice(worlds: FirestoreServer) -> None:
+    for gate in GATES:
+        world = worlds.world()
+        await written(world, world.create("p1", [URL]))
+        last = replace(world.queues.waiting.pop(), failed=5)
+        await world.deliver(last)
+        under_way = await at_gate(world, gate)
+        await world.deliver(last)
+        await world.to_its_end(world.works[-1])
+        await world.converges()
+        assert await statuses(world) == ["done"]
+        assert not await world.letters()
+        if not under_way:
+            return
+    raise AssertionError("more gates are needed")
