@@ -211,54 +211,24 @@ class ImageCampaign:
             self.shop.advance(86_400)
 
     def check(self) -> None:
-        """Each image is done or has one letter; there are the files of images, and no others."""
-        every = documents(self.database, "products")
-        products = {name: fields for name, fields in every.items() if fields["user_id"] == self.shop.seller}
-        stored = self._images()
+        """Each image is done, or has failed with one letter; there are the files of images, and no others."""
+        stored, products = self._images(), self._products()
         letters: dict[str, Any] = {}
         for product_id in {image["product_id"] for image in stored.values()}:
             assert product_id in products, f"images of {product_id} outlive it"
             letters |= self.gallery.letters(product_id)
-        for product_id, fields in products.items():
-            self._check_product(product_id, fields, stored, letters)
         for image_id, image in stored.items():
             assert image["status"] in ("done", "failed"), (image_id, image)
             reason = letters[image_id]["error"] if image_id in letters else ""
             assert reason == image["error"], (image_id, image, letters.get(image_id))
+        for product_id, fields in products.items():
+            ours = {name: image for name, image in stored.items() if image["product_id"] == product_id}
+            _check_shown(fields, ours)
+            self._check_files(product_id, ours)
 
-    def _images(self) -> dict[str, dict[str, Any]]:
-        """The images of this campaign."""
-        every = documents(self.database, images.COLLECTION)
-        owners = {name: fields["user_id"] for name, fields in documents(self.database, "products").items()}
-        # Of those whose product is gone nobody can say whose they were.
-        return {
-            name: image
-            for name, image in every.items()
-            if owners.get(image["product_id"], self.shop.seller) == self.shop.seller
-        }
-
-    def _check_product(
-        self,
-        product_id: str,
-        fields: dict[str, Any],
-        stored: dict[str, dict[str, Any]],
-        letters: dict[str, Any],
-    ) -> None:
-        assert fields | images.shown(fields["images"]) == fields
-        entries = {entry["id"]: entry for entry in fields["images"]}
-        ours = {name: image for name, image in stored.items() if image["product_id"] == product_id}
-        assert entries.keys() == {name for name, image in ours.items() if image["status"] == "done"} | {
-            name for name, image in ours.items() if image["status"] == "failed" and not image["uploaded"]
-        } | {name for name in entries if ours[name]["uploaded"]}
-        for name, entry in entries.items():
-            image = ours[name]
-            assert (entry["status"], entry["error"]) == (image["status"], image["error"]), (entry, image)
-            shown = {str(each["url"]).partition("/_local/images/")[2] for each in entry["renditions"]}
-            assert shown == set(image["renditions"])
-            assert bool(shown) or image["status"] == "failed"
-        assert self.gallery.renditions(product_id) == {
-            name for i in ours.values() for name in i["renditions"]
-        }
+    def _check_files(self, product_id: str, ours: dict[str, dict[str, Any]]) -> None:
+        renditions = {name for image in ours.values() for name in image["renditions"]}
+        assert self.gallery.renditions(product_id) == renditions
         originals = {name.rpartition("/")[2] for name in self.gallery.originals(product_id)}
         assert {name for name, image in ours.items() if image["status"] == "done"} <= originals <= ours.keys()
 
@@ -270,3 +240,31 @@ class ImageCampaign:
                 assert BAD[name] in image["error"], (image_id, image)
             else:
                 assert image["status"] == "done", (image_id, image)
+
+    def _products(self) -> dict[str, dict[str, Any]]:
+        every = documents(self.database, "products")
+        return {name: fields for name, fields in every.items() if fields["user_id"] == self.shop.seller}
+
+    def _images(self) -> dict[str, dict[str, Any]]:
+        """The images of this campaign, and those whose product is gone: whose they were cannot be told."""
+        owners = {name: fields["user_id"] for name, fields in documents(self.database, "products").items()}
+        return {
+            name: image
+            for name, image in documents(self.database, images.COLLECTION).items()
+            if owners.get(image["product_id"], self.shop.seller) == self.shop.seller
+        }
+
+
+def _check_shown(fields: dict[str, Any], ours: dict[str, dict[str, Any]]) -> None:
+    """See that a product shows each of its images as it is."""
+    assert fields | images.shown(fields["images"]) == fields
+    entries = {entry["id"]: entry for entry in fields["images"]}
+    # An upload that failed has not joined its product.
+    joined = {name for name, image in ours.items() if image["status"] == "done" or not image["uploaded"]}
+    assert joined <= entries.keys() <= ours.keys()
+    for name, entry in entries.items():
+        image = ours[name]
+        assert (entry["status"], entry["error"]) == (image["status"], image["error"]), (entry, image)
+        shown = {str(each["url"]).partition("/_local/images/")[2] for each in entry["renditions"]}
+        assert shown == set(image["renditions"])
+        assert shown or image["status"] == "failed"
