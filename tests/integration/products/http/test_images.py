@@ -176,6 +176,23 @@ def test_an_upload_that_is_no_image_does_not_join_its_product(gallery: Gallery, 
     assert state["error"]
 
 
+def test_of_two_uploads_for_the_last_place_one_joins(gallery: Gallery) -> None:
+    urls = [f"https://img.example/{place}.jpg" for place in range(MAX_IMAGES - 1)]
+    product_id = gallery.seller.create(product_images=urls)["id"]
+    links = [gallery.link(product_id) for _ in range(2)]
+    for link in links:
+        httpx.put(link["url"], headers=link["headers"], content=picture()).raise_for_status()
+    gallery.settle()
+    product = gallery.product(product_id)
+    assert (len(product["images"]), product["version"]) == (MAX_IMAGES, 2)
+    uploads = [state for state in gallery.states(product_id) if state["uploaded"]]
+    assert [(state["status"], state["position"]) for state in uploads] == [
+        ("done", MAX_IMAGES - 1),
+        ("failed", None),
+    ]
+    assert str(MAX_IMAGES) in uploads[1]["error"]
+
+
 def test_the_original_is_for_who_may_see_the_product(finished: tuple[Gallery, str]) -> None:
     gallery, product_id = finished
     answer = gallery.seller("GET", f"/{product_id}/images/{ids(gallery.product(product_id))[1]}")
