@@ -15,7 +15,8 @@ from typing import Any, ClassVar, TypeVar
 import grpc
 import pytest
 from google.cloud.firestore import AsyncClient
-from hypothesis.stateful import RuleBasedStateMachine
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from pydantic import BaseModel
 
 from infra.local.clock import Clock
@@ -162,6 +163,16 @@ class Workshop:
             work.arrived.clear()
         await self._until_gate(work)
 
+    async def finish(self) -> None:
+        """Let everything under way come to its end."""
+        while self.works:
+            await self.step(self.works[0])
+
+    async def to_its_end(self, work: Work) -> None:
+        """Let ``work`` end, and nobody else go on."""
+        while work in self.works:
+            await self.step(work)
+
     async def kill(self, work: Work) -> None:
         """``work`` dies where it stands."""
         assert work.running is not None
@@ -179,14 +190,49 @@ class Workshop:
                 raise error
 
 
+# Which of those that there are; taken modulo their number.
+any_of_them = st.integers(0, 99)
+# Through how many gates a piece of work goes before something else happens.
+TO_ITS_END = 99
+how_far = st.one_of(st.integers(0, 20), st.just(TO_ITS_END))
+
+
 class Machine(RuleBasedStateMachine):
-    """A state machine over a world, in the event loop that serves the world's database."""
+    """A state machine over a world, in the event loop that serves the world's database.
+
+    Whatever work there is in ``world`` goes on and dies as Hypothesis draws it.
+    """
 
     loop: ClassVar[asyncio.AbstractEventLoop]
+    world: Any
 
     def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run what the world does."""
         return self.loop.run_until_complete(coroutine)
+
+    @precondition(lambda self: self.world.works)
+    @rule(which=any_of_them, steps=how_far)
+    def work_goes_on(self, which: int, steps: int) -> None:
+        self._go_on(self.world.works[which % len(self.world.works)], steps)
+
+    @precondition(lambda self: self.world.works)
+    @rule(which=any_of_them)
+    def work_dies(self, which: int) -> None:
+        self.do(self.world.kill(self.world.works[which % len(self.world.works)]))
+
+    @rule()
+    def all_work_comes_to_its_end(self) -> None:
+        self.do(self.world.run_all())
+
+    def latest_goes_on(self, steps: int) -> None:
+        """Let what was begun last go through some gates."""
+        if self.world.works:
+            self._go_on(self.world.works[-1], steps)
+
+    def _go_on(self, work: Work, steps: int) -> None:
+        for _ in range(steps):
+            if work in self.world.works:
+                self.do(self.world.step(work))
 
 
 @contextmanager

@@ -19,15 +19,10 @@ from infra.local.clock import Clock
 from shared.errors import PermanentError, TransientError
 from tests.integration.images.fakes import BAD
 from tests.integration.images.world import FirestoreServer, World
-from tests.integration.steps import Machine, Work, serving
+from tests.integration.steps import TO_ITS_END, Machine, any_of_them, how_far, serving
 
 PRODUCTS = ["p1", "p2"]
 URLS = [f"https://img.example/{name}.jpg" for name in "abc"]
-# Which of those that there are; taken modulo their number.
-any_of_them = st.integers(0, 99)
-# Through how many gates a piece of work goes before something else happens.
-TO_ITS_END = 99
-how_far = st.one_of(st.integers(0, 20), st.just(TO_ITS_END))
 how_often = st.sampled_from(["once", "once", "once", "twice", "never again"])
 # Eventarc gives an event up after a day only: who overwrites an original in such a day is not found out here.
 at_least_once = st.sampled_from(["once", "once", "twice"])
@@ -75,7 +70,7 @@ class Pictures(Machine):
             # An id is never used again, not even after a deletion.
             self.created.add(product_id)
             self.do(self.world.create(product_id, urls))
-        self._latest_goes_on(steps)
+        self.latest_goes_on(steps)
 
     @rule(product_id=st.sampled_from(PRODUCTS))
     def a_seller_asks_for_a_link(self, product_id: str) -> None:
@@ -109,7 +104,7 @@ class Pictures(Machine):
             waiting.remove(task)
         if how != "never again":
             self.do(self.world.deliver(task))
-            self._latest_goes_on(steps)
+            self.latest_goes_on(steps)
 
     @precondition(lambda self: self.world.originals.announced)
     @rule(which=any_of_them, how=at_least_once, steps=how_far)
@@ -119,30 +114,7 @@ class Pictures(Machine):
         if how != "twice":
             announced.remove(event)
         self.do(self.world.announce(event))
-        self._latest_goes_on(steps)
-
-    @precondition(lambda self: self.world.works)
-    @rule(which=any_of_them, steps=how_far)
-    def work_goes_on(self, which: int, steps: int) -> None:
-        self._go_on(self.world.works[which % len(self.world.works)], steps)
-
-    def _latest_goes_on(self, steps: int) -> None:
-        if self.world.works:
-            self._go_on(self.world.works[-1], steps)
-
-    def _go_on(self, work: Work, steps: int) -> None:
-        for _ in range(steps):
-            if work in self.world.works:
-                self.do(self.world.step(work))
-
-    @precondition(lambda self: self.world.works)
-    @rule(which=any_of_them)
-    def work_dies(self, which: int) -> None:
-        self.do(self.world.kill(self.world.works[which % len(self.world.works)]))
-
-    @rule()
-    def all_work_comes_to_its_end(self) -> None:
-        self.do(self.world.run_all())
+        self.latest_goes_on(steps)
 
     @rule(seconds=st.sampled_from([1, 30, 61, 130, 400, 2_000, 33_000]))
     def time_passes(self, seconds: int) -> None:
@@ -151,7 +123,7 @@ class Pictures(Machine):
     @rule(steps=how_far)
     def the_sweeper_comes(self, steps: int) -> None:
         self.do(self.world.sweep())
-        self._latest_goes_on(steps)
+        self.latest_goes_on(steps)
 
     @rule(url=st.sampled_from(URLS), how=st.sampled_from(["well", "well", "down", "gone", "bad"]))
     def a_server_changes_its_mood(self, url: str, how: str) -> None:

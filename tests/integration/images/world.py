@@ -52,7 +52,7 @@ from tests.integration.images.fakes import (
     Task,
     fake_render,
 )
-from tests.integration.steps import Work, Workshop
+from tests.integration.steps import Workshop
 
 OWNER = "ann"
 # As many deliveries as an event gets before Eventarc gives it up.
@@ -194,16 +194,6 @@ class World(Workshop):
         await self.begin("sweep", swept)
 
     # What the test decides
-
-    async def finish(self) -> None:
-        """Let everything under way come to its end."""
-        while self.works:
-            await self.step(self.works[0])
-
-    async def to_its_end(self, work: Work) -> None:
-        """Let ``work`` end, and nobody else go on."""
-        while work in self.works:
-            await self.step(work)
 
     async def run_all(self) -> None:
         """Let everything under way come to its end, and deliver what is waiting, once."""

@@ -21,15 +21,13 @@ from functions.returns.model import Return
 from functions.returns.runs import IDLE, JOB_TYPE, STATE
 from infra.local.clock import Clock
 from tests.integration.returns.world import FirestoreServer, World
-from tests.integration.steps import Machine, serving
+from tests.integration.steps import Machine, any_of_them, serving
 from tests.unit.returns.examples import AT, content
 
 RETURN_IDS = [f"R-{n}" for n in range(7)]
 POISON = "P-1"
 
 return_ids = st.sampled_from(RETURN_IDS)
-# Which of the waiting tasks or of the works under way; taken modulo their number.
-any_of_them = st.integers(0, 99)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -104,23 +102,6 @@ class Sync(Machine):
             waiting.remove(task)
         if how != "never again":
             self.do(self.world.deliver(task))
-
-    @precondition(lambda self: self.world.works)
-    @rule(which=any_of_them, steps=st.integers(1, 40))
-    def work_goes_on(self, which: int, steps: int) -> None:
-        work = self.world.works[which % len(self.world.works)]
-        for _ in range(steps):
-            if work in self.world.works:
-                self.do(self.world.step(work))
-
-    @rule()
-    def all_work_comes_to_its_end(self) -> None:
-        self.do(self.world.run_all())
-
-    @precondition(lambda self: self.world.works)
-    @rule(which=any_of_them)
-    def work_dies(self, which: int) -> None:
-        self.do(self.world.kill(self.world.works[which % len(self.world.works)]))
 
     @rule(seconds=st.sampled_from([1, 30, 61, 300, 601, 900, 3600]))
     def time_passes(self, seconds: int) -> None:

@@ -15,15 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from infra.local.clock import Clock
-from tests.integration.steps import Machine, Work, serving
+from tests.integration.steps import TO_ITS_END, Machine, any_of_them, how_far, serving
 from tests.integration.supply_chain.world import FirestoreServer, World, use_three_attempts
 
 PRODUCTS = ["p1", "p2"]
-# Which of the waiting tasks or of the works under way; taken modulo their number.
-any_of_them = st.integers(0, 99)
-# Through how many gates a piece of work goes before something else happens: a delivery has five up to its request.
-TO_ITS_END = 99
-how_far = st.one_of(st.integers(0, 12), st.just(TO_ITS_END))
 moods = st.sampled_from(["well", "well", "failing", "resting", "silent", "losing answers", "babbling"])
 
 
@@ -69,7 +64,7 @@ class Deliveries(Machine):
             # An id is never used again, not even after a deletion.
             self.created.add(product_id)
             self.do(self.world.create(product_id, "new"))
-        self._latest_goes_on(steps)
+        self.latest_goes_on(steps)
 
     @precondition(lambda self: self.world.queue.waiting)
     @rule(
@@ -84,7 +79,7 @@ class Deliveries(Machine):
             waiting.remove(task)
         if how != "never again":
             self.do(self.world.deliver(task))
-            self._latest_goes_on(steps)
+            self.latest_goes_on(steps)
 
     @precondition(lambda self: self.world.queue.waiting)
     @rule(which=any_of_them, steps=how_far, seconds=st.sampled_from([0, 0, 9, 16, 26]))
@@ -98,29 +93,6 @@ class Deliveries(Machine):
         if waiting:
             self.a_task_is_delivered(len(waiting) - 1, "once", TO_ITS_END)
 
-    @precondition(lambda self: self.world.works)
-    @rule(which=any_of_them, steps=how_far)
-    def work_goes_on(self, which: int, steps: int) -> None:
-        self._go_on(self.world.works[which % len(self.world.works)], steps)
-
-    def _latest_goes_on(self, steps: int) -> None:
-        if self.world.works:
-            self._go_on(self.world.works[-1], steps)
-
-    def _go_on(self, work: Work, steps: int) -> None:
-        for _ in range(steps):
-            if work in self.world.works:
-                self.do(self.world.step(work))
-
-    @precondition(lambda self: self.world.works)
-    @rule(which=any_of_them)
-    def work_dies(self, which: int) -> None:
-        self.do(self.world.kill(self.world.works[which % len(self.world.works)]))
-
-    @rule()
-    def all_work_comes_to_its_end(self) -> None:
-        self.do(self.world.run_all())
-
     @rule(seconds=st.sampled_from([1, 5, 11, 16, 26, 130, 400, 33_000]))
     def time_passes(self, seconds: int) -> None:
         self.world.clock.advance(seconds)
@@ -128,7 +100,7 @@ class Deliveries(Machine):
     @rule(steps=how_far)
     def the_sweeper_comes(self, steps: int) -> None:
         self.do(self.world.sweep())
-        self._latest_goes_on(steps)
+        self.latest_goes_on(steps)
 
     @rule(mood=moods)
     def the_partner_changes_its_mood(self, mood: Any) -> None:

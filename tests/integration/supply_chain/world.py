@@ -36,7 +36,7 @@ from shared.problems import Problem
 from shared.products import ProductWrites
 from shared.tasks import Attempt, Queue
 from tests.integration import steps
-from tests.integration.steps import Work, Workshop, gate
+from tests.integration.steps import Workshop, gate
 
 OWNER = "ann"
 Mood = Literal["well", "failing", "resting", "silent", "losing answers", "babbling"]
@@ -233,15 +233,11 @@ class World(Workshop):
 
     async def run_all(self) -> None:
         """Let everything under way come to its end, and deliver what is waiting, once."""
-        await self._finish()
+        await self.finish()
         waiting, self.queue.waiting = self.queue.waiting, []
         for task in waiting:
             await self.deliver(task)
-        await self._finish()
-
-    async def _finish(self) -> None:
-        while self.works:
-            await self.step(self.works[0])
+        await self.finish()
 
     async def until_quiet(self) -> None:
         """Time passes, tasks are tried again and sweeps happen, until no event is pending."""
@@ -255,11 +251,6 @@ class World(Workshop):
             self.queue.forget()
             await self.sweep()
         raise AssertionError(f"still pending: {await self.pending()}")
-
-    async def to_its_end(self, work: Work) -> None:
-        """Let ``work`` end, and nobody else go on."""
-        while work in self.works:
-            await self.step(work)
 
     # What is so
 

@@ -49,3 +49,12 @@ def test_each_write_is_there_once(
     assert stored["outbox"].keys() == {
         f"{product}:{version}" for product, newest in versions.items() for version in range(1, newest + 1)
     }
+
+
+def test_a_link_is_given_though_the_answer_to_its_write_was_lost(seller: Caller, faults: Faults) -> None:
+    path = f"/{seller.create()['id']}/images"
+    faults({"firestore": {"lost_answer_rate": 0.5, "seed": 3}})
+    answers = [seller("POST", path, json={"content_type": "image/png"}).status_code for _ in range(6)]
+    faults({})
+    assert answers == [201] * 6
+    assert len(seller("GET", path).json()["images"]) == 6
