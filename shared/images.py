@@ -218,7 +218,11 @@ class Images:
         """Add an image that is going to be uploaded, and will be known as ``source``."""
         now = self._clock()
         awaited = {"status": "awaiting", "uploaded": True, "deadline": now + UPLOADED_WITHIN}
-        await self.document(task.image_id).create(_new(task, source, now) | awaited)
+        try:
+            await self.document(task.image_id).create(_new(task, source, now) | awaited)
+        except AlreadyExists:
+            # The client repeats a write whose answer was lost; nobody else has this id.
+            return
 
     def write_removed(self, batch: "AsyncWriteBatch", task: ImageTask) -> None:
         """Mark an image for removal when ``batch`` commits, whatever state it is in."""
