@@ -191,6 +191,8 @@ class Images:
     async def several(self, image_ids: Iterable[str]) -> dict[str, StoredImage]:
         """Those of the images that there are, by id: a read each."""
         documents = [self.document(image_id) for image_id in image_ids]
+        if not documents:
+            return {}
         found = [stored_image(snapshot) async for snapshot in self._db.get_all(documents)]
         return {image.id: image for image in found if image}
 

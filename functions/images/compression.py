@@ -31,8 +31,8 @@ from shared.images import (
 _log = logging.getLogger(__name__)
 
 FUNCTION = "compress-image"
-# An attempt takes a few seconds, an animation half a minute. Two at once would only be work done twice, so this need not
-# cover the longest.
+# An attempt takes a few seconds, an animation half a minute. Two at once would only be work done twice, so this need
+# not cover the longest.
 _CLAIMED = timedelta(seconds=60)
 
 Render = Callable[[bytes], Awaitable[Rendered]]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from functions.products.images import Arrangement, Sources, arranged
-from functions.products.model import ProductContent, stored_fields
+from functions.products.model import ProductContent, content_of, stored_fields
 from functions.products.reading import ProductReader
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -112,6 +112,10 @@ class Catalog:
                 return Written(product_id, fields)
         raise _contended()
 
+    async def adopt_images(self, product_id: str, owner: str | None) -> None:
+        """Give the images of a product from before there was any state of them one. Errors as :meth:`replace`."""
+        await self.patch(product_id, owner, _as_it_is, lambda version: None)
+
     async def delete(self, product_id: str, owner: str | None, precondition: Precondition) -> None:
         """Remove a product, and its images. Arguments and errors as :meth:`replace`."""
         async for _ in turns():
@@ -167,6 +171,10 @@ class Catalog:
         await publish_images(self.queues, IMAGE_FETCH, added)
         removed = [_task(task.product_id, image_id) for image_id in images.removed]
         await publish_images(self.queues, IMAGE_REMOVAL, removed)
+
+
+def _as_it_is(stored: Fields) -> ProductContent:
+    return ProductContent.model_validate(content_of(stored))
 
 
 def _task(product_id: str, image_id: str) -> ImageTask:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from shared.images import Entry, new_entry, shown
 from shared.problems import invalid_fields
@@ -38,9 +39,13 @@ def arranged(before: Sequence[Entry], urls: Sequence[str], new_id: Callable[[], 
 
 @dataclass(frozen=True)
 class Sources:
-    """Where images may come from: any https URL, and what begins with one of the ``trusted`` prefixes."""
+    """Where images may come from: https URLs on the usual port, and what begins with one of the ``trusted`` prefixes.
+
+    Not from ``own``, the address of the catalog itself: uploads are known by URLs below it, and come by their links.
+    """
 
     trusted: Sequence[str]
+    own: str
 
     def require(self, images: Arrangement, urls: Sequence[str]) -> None:
         """Let no new image through that will not be fetched.
@@ -48,10 +53,19 @@ class Sources:
         Raises:
             Problem: 422 with the places of the others in ``product_images``.
         """
-        refused = {entry["source"] for entry in images.added if not self._allows(entry["source"])}
+        new = {entry["source"] for entry in images.added}
+        refused = {
+            f"product_images[{place}]": refusal
+            for place, url in enumerate(urls)
+            if url in new and (refusal := self._refusal(url))
+        }
         if refused:
-            places = [place for place, url in enumerate(urls) if url in refused]
-            raise invalid_fields({f"product_images[{place}]": "must be an https URL" for place in places})
+            raise invalid_fields(refused)
 
-    def _allows(self, url: str) -> bool:
-        return url.startswith(("https://", *self.trusted))
+    def _refusal(self, url: str) -> str:
+        if url.startswith(tuple(self.trusted)):
+            return ""
+        if url.startswith(f"{self.own}/"):
+            return "is no upload of this product"
+        parts = urlsplit(url)
+        return "" if parts.scheme == "https" and not parts.port else "must be an https URL on port 443"

@@ -76,6 +76,8 @@ class ProductImagesApi:
         principal = await caller(self.auth, request)
         wanted = await read_json(request, UploadRequest, _MAX_BODY_BYTES)
         product = await self.catalog.get(product_id_of(request), owner(principal))
+        if "images" not in product.fields:
+            await self.catalog.adopt_images(product.id, owner(principal))
         if len(product.fields["product_images"]) >= MAX_IMAGES:
             raise Problem(409, "too-many-images", f"A product has at most {MAX_IMAGES} images; take one out.")
         task = ImageTask(product_id=product.id, image_id=self.images.new_id())
@@ -94,8 +96,14 @@ class ProductImagesApi:
         """How far the images of a product are, those on their way among them."""
         principal = await caller(self.auth, request)
         product = await self.catalog.get(product_id_of(request), owner(principal))
-        found = await self.images.of_product(product.id, _MAX_STATES)
+        found = await self._states_of(product)
         return json_response({"images": _states(product, found)}, headers=PRIVATE)
+
+    async def _states_of(self, product: StoredProduct) -> list[StoredImage]:
+        found = {image.id: image for image in await self.images.of_product(product.id, _MAX_STATES)}
+        # There may be more upload links than are looked at, and what the product shows is not to be missing.
+        missing = {entry["id"] for entry in product.fields.get("images", [])} - found.keys()
+        return list((found | await self.images.several(missing)).values())
 
     @Operation(
         roles=("seller", "ops"),

@@ -45,7 +45,7 @@ def _app() -> Response:
     catalog = Catalog(
         writes=ProductWrites(db, outbox, cache, utc_now),
         images=images,
-        sources=Sources(config.image_trusted_sources),
+        sources=Sources(config.image_trusted_sources, own=f"{config.base_url}/products"),
         queues=TaskQueues(clients.cloud_tasks(), config),
         reader=reader,
         clock=utc_now,

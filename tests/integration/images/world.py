@@ -82,7 +82,14 @@ class World(Workshop):
         cache = VersionedCache(MemoryStore(60, Random(0), clock.time))
         writes = ProductWrites(db, Outbox(db, clock.now), cache, clock.now)
         reader = ProductReader(db, cache)
-        self.catalog = Catalog(writes, self.images, Sources(()), self.queues, reader, clock.now)
+        self.catalog = Catalog(
+            writes,
+            self.images,
+            Sources((), own="https://shop.example/products"),
+            self.queues,
+            reader,
+            clock.now,
+        )
         outcomes = Outcomes(db, writes, self.images, self.queues, clock.now)
         self.fetching = Fetching(self.images, self.originals, self.web, clock.now)
         self.compression = Compression(

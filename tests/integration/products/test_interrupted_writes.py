@@ -65,7 +65,7 @@ async def shop(cloud: Cloud, db: AsyncClient, store: DeadlyStore) -> AsyncIterat
     catalog = Catalog(
         writes=ProductWrites(db, outbox, cache, utc_now),
         images=Images(db, utc_now),
-        sources=Sources(()),
+        sources=Sources((), own="https://shop.example/products"),
         queues=TaskQueues(clients.cloud_tasks(), config),
         reader=reader,
         clock=utc_now,

@@ -145,7 +145,7 @@ class World(Workshop):
         self.catalog = Catalog(
             writes=ProductWrites(db, self.outbox, cache, clock.now),
             images=Images(db, clock.now),
-            sources=Sources(()),
+            sources=Sources((), own="https://shop.example/products"),
             queues=queues,
             reader=ProductReader(db, cache),
             clock=clock.now,

@@ -65,7 +65,7 @@ def test_what_comes_and_goes_does_so_in_order() -> None:
     assert images.removed == ["i0", "i2"]
 
 
-SOURCES = Sources(["http://127.0.0.1:8080/_local/pictures/"])
+SOURCES = Sources(["http://127.0.0.1:8080/_local/pictures/"], own="https://shop.example/products")
 TRUSTED = "http://127.0.0.1:8080/_local/pictures/a.jpg"
 
 
@@ -89,6 +89,8 @@ def test_any_https_url_and_what_is_trusted_may_come() -> None:
         "http://127.0.0.1:8080/_local/pictures",
         "http://127.0.0.1:80801/_local/pictures/a.jpg",
         "ftp://img.example/a.jpg",
+        "https://img.example:8443/a.jpg",
+        "https://shop.example/products/p2/images/i9",
     ],
 )
 def test_every_place_of_another_url_is_named(url: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from google.cloud.firestore import DELETE_FIELD, Client
 from PIL import Image
 
 from shared.images import MAX_IMAGES
@@ -174,6 +175,19 @@ def test_an_upload_that_is_no_image_does_not_join_its_product(gallery: Gallery, 
     (state,) = gallery.states(product_id)
     assert (state["status"], state["position"]) == ("failed", None)
     assert state["error"]
+
+
+def test_an_upload_joins_a_product_from_before_there_were_images(
+    gallery: Gallery, database: Client, product_id: str
+) -> None:
+    document = database.collection("products").document(product_id)
+    old = {"product_images": [FRONT], "compressed_product_images": [], "images": DELETE_FIELD}
+    document.update(old)
+    gallery.upload(product_id)
+    product = document.get().to_dict() or {}
+    assert [image["status"] for image in product["images"]] == ["pending", "done"]
+    assert product["product_images"][0] == FRONT
+    assert product["compressed_product_images"][0] is None
 
 
 def test_of_two_uploads_for_the_last_place_one_joins(gallery: Gallery) -> None:
