@@ -34,8 +34,10 @@ MAX_ATTEMPTS = 6
 # awaiting: there is an upload link, and nothing has come yet. removed: its files are to go.
 Status = Literal["awaiting", "pending", "done", "failed", "removed"]
 
-# A task is tried at once: without a first attempt by then, it may never have been enqueued.
+# A task is tried at once: without a first attempt by then, it may never have been enqueued. Each series is given twice
+# the time of the one before, so that what is out of reach for hours is not met with ever more tasks.
 FIRST_ATTEMPT_WITHIN = timedelta(minutes=2)
+_MAX_DOUBLINGS = 8
 # Longer than the longest pause of the queue and of Eventarc (10 minutes each), and an attempt after it.
 NEXT_ATTEMPT_WITHIN = timedelta(minutes=30)
 # Longer than an attempt can take: still pending then, the last one was killed.
@@ -161,7 +163,8 @@ def attempted(number: int, now: datetime) -> dict[str, Any]:
 
 def reopened(series: int, now: datetime) -> dict[str, Any]:
     """The fields of an image whose attempts begin anew."""
-    return {"series": series, "attempts": 0, "deadline": now + FIRST_ATTEMPT_WITHIN, "claimed_until": None}
+    patience = FIRST_ATTEMPT_WITHIN * 2 ** min(series, _MAX_DOUBLINGS)
+    return {"series": series, "attempts": 0, "deadline": now + patience, "claimed_until": None}
 
 
 def error_text(error: str) -> str:

@@ -94,11 +94,14 @@ class Sweeper:
 
     async def _enqueue(self, image: StoredImage) -> Result:
         # Before the task, which runs at once and would find the image changing under its hands.
-        if await self.images.change(image, {"deadline": self.clock() + FIRST_ATTEMPT_WITHIN}) is None:
+        waiting = await self.images.change(image, {"deadline": self.clock() + FIRST_ATTEMPT_WITHIN})
+        if waiting is None:
             return "changed"
-        # If its task is there after all, because the queue is held up, the name makes this harmless.
-        await self.queues.enqueue(IMAGE_FETCH, image.task, key=image.task.key)
-        return "enqueued"
+        if await self.queues.enqueue(IMAGE_FETCH, image.task, key=image.task.key):
+            return "enqueued"
+        # Its task has been there: it waits in a queue that is held up, or it has ended without a word, since the
+        # function could not even begin. The name is taken for a day, so that another one has to do.
+        return await self._restart(waiting)
 
     async def _restart(self, image: StoredImage) -> Result:
         task = await self._reopen(image)

@@ -237,6 +237,20 @@ async def test_an_upload_of_which_nobody_was_told_is_found(worlds: FirestoreServ
     assert await statuses(world) == ["done"]
 
 
+async def test_a_task_that_ended_before_an_attempt_could_begin_gets_a_successor(
+    worlds: FirestoreServer,
+) -> None:
+    world = worlds.world()
+    await written(world, world.create("p1", [URL]))
+    # Its name stays taken.
+    world.queues.waiting.clear()
+    world.clock.advance(130)
+    await written(world, world.sweep())
+    await world.run_all()
+    await world.run_all()
+    assert await statuses(world) == ["done"]
+
+
 async def test_the_last_attempt_at_a_fetch_comes_twice(worlds: FirestoreServer) -> None:
     for gate in GATES:
         world = worlds.world()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -113,12 +114,18 @@ def test_after_each_attempt_but_the_last_there_is_to_be_another(number: int) -> 
 
 
 def test_attempts_that_begin_anew_are_counted_anew_and_nobodys() -> None:
-    assert reopened(2, NOW) == {
-        "series": 2,
+    assert reopened(0, NOW) == {
+        "series": 0,
         "attempts": 0,
         "deadline": NOW + FIRST_ATTEMPT_WITHIN,
         "claimed_until": None,
     }
+
+
+def test_each_series_is_given_twice_the_time_of_the_one_before_up_to_a_working_day() -> None:
+    hours = [(reopened(series, NOW)["deadline"] - NOW).total_seconds() / 3600 for series in range(20)]
+    assert all(after == min(2 * before, hours[-1]) for before, after in pairwise(hours))
+    assert 8 < hours[-1] < 9
 
 
 def test_an_error_is_kept_as_far_as_anybody_reads_it() -> None:
