@@ -5,7 +5,15 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
 
 from shared.errors import ConfigurationError
 
@@ -86,6 +94,16 @@ class Settings(BaseModel):
     events_service_account: Text | None = Field(
         None, description="The identity with which Eventarc calls functions."
     )
+
+    @field_validator("base_url")
+    @classmethod
+    def _normal(cls, url: str) -> str:
+        # What sellers send back to us comes in its normal form, and has to be what we gave them.
+        if str(HttpUrl(f"{url}/")) != f"{url}/":
+            raise ValueError(
+                "must be in its normal form: a host in lower case, without the port that goes without saying"
+            )
+        return url
 
     @field_validator("image_trusted_sources", mode="before")
     @classmethod

@@ -47,6 +47,8 @@ def test_all_that_is_missing_is_named_at_once() -> None:
         ("BASE_URL", "https://shop.example/"),
         ("BASE_URL", "shop.example"),
         ("BASE_URL", "ftp://shop.example"),
+        ("BASE_URL", "https://Shop.example"),
+        ("BASE_URL", "https://shop.example:443"),
         ("AUTH_JWKS_URL", "file:///etc/passwd"),
         ("ALGOLIA_MAX_RECORD_BYTES", "10 kB"),
         ("ALGOLIA_MAX_RECORD_BYTES", "499"),
