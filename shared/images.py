@@ -93,6 +93,11 @@ def new_entry(image_id: str, source: str) -> Entry:
     return entry | {"original": None, "renditions": []}
 
 
+def is_shown(entries: Sequence[Entry], image_id: str) -> bool:
+    """Whether an image is among those of a product."""
+    return any(entry["id"] == image_id for entry in entries)
+
+
 def shown(entries: Sequence[Entry]) -> dict[str, Any]:
     """The fields of a product that tell of its images, position by position."""
     return {
@@ -168,7 +173,7 @@ def reopened(series: int, now: datetime) -> dict[str, Any]:
 
 
 def error_text(error: str) -> str:
-    """An error as it is kept: Firestore's limit on an indexed field is 1,500 bytes, and nobody reads more."""
+    """An error as it is kept: nobody reads more of it."""
     return error[:_MAX_ERROR]
 
 
@@ -246,9 +251,16 @@ class Images:
         known = {name: value for name, value in fields.items() if name in StoredImage.__dataclass_fields__}
         return replace(image, **known, update_time=written.update_time)
 
-    async def forget(self, image: StoredImage) -> None:
-        """Delete the document of an image that is no more."""
-        await self.document(image.id).delete()
+    async def forget(self, image: StoredImage) -> bool:
+        """Delete an image's document, unless somebody else has changed it since it was read; whether it is gone."""
+        unchanged = self._db.write_option(last_update_time=image.update_time)
+        try:
+            await self.document(image.id).delete(option=unchanged)
+        except FailedPrecondition:
+            return False
+        except NotFound:
+            pass
+        return True
 
     def write_change(self, batch: "AsyncWriteBatch", image: StoredImage, fields: Mapping[str, Any]) -> None:
         """Change an image when ``batch`` commits, which fails if somebody else has changed it."""

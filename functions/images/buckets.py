@@ -5,17 +5,24 @@ Google's client blocks, so each call runs in a thread.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from google.api_core.exceptions import NotFound, PreconditionFailed
+from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed, RetryError
+from requests import RequestException
 
+from shared.errors import TransientError
 from shared.images import original_name
 
 if TYPE_CHECKING:
     from google.cloud.storage import Blob, Bucket
+
+_log = logging.getLogger(__name__)
 
 # A rendition's name says what is in it, so it never changes.
 CACHE_CONTROL = "public, max-age=31536000, immutable"
@@ -59,8 +66,8 @@ class Objects:
     """What the two have in common.
 
     Args:
-        retry_seconds: for how long a request is repeated while the bucket is out of reach. Then Google's client raises
-            what :data:`shared.http.TRANSIENT` has.
+        retry_seconds: for how long a request is repeated while the bucket is out of reach. Then it is a
+            :class:`TransientError`.
     """
 
     def __init__(self, bucket: "Bucket", retry_seconds: float = _RETRY_SECONDS) -> None:
@@ -69,10 +76,10 @@ class Objects:
 
     async def page(self, after: str, limit: int) -> Sequence[Listed]:
         """Up to ``limit`` objects whose names come after ``after``, in order."""
-        # A name is followed by itself with a NUL at its end.
-        start = f"{after}\x00" if after else None
-        blobs = await self._list("name,generation,updated", start_offset=start, max_results=limit)
-        return [Listed(blob.name, int(blob.generation), blob.updated) for blob in blobs]
+        # The bound is inclusive, so one more is asked for.
+        blobs = await self._list("name,generation,updated", start_offset=after, max_results=limit + 1)
+        found = [Listed(blob.name, int(blob.generation), blob.updated) for blob in blobs]
+        return [listed for listed in found if listed.name != after][:limit]
 
     async def delete_listed(self, listed: Iterable[Listed]) -> None:
         """Delete objects, unless they have been overwritten since they were listed."""
@@ -104,7 +111,9 @@ class Objects:
         from google.cloud.storage.retry import DEFAULT_RETRY
 
         retry = DEFAULT_RETRY.with_timeout(self._retry_seconds)
-        return await asyncio.to_thread(method, *arguments, timeout=_REQUEST_SECONDS, retry=retry, **options)
+        call = partial(method, *arguments, timeout=_REQUEST_SECONDS, retry=retry, **options)
+        with _out_of_reach():
+            return await asyncio.to_thread(call)
 
 
 class Originals(Objects):
@@ -135,8 +144,10 @@ class Originals(Objects):
         writer: Any = await self._call(blob.open, "wb", chunk_size=_CHUNK_BYTES, content_type=media_type)
         try:
             async for chunk in chunks:
-                await asyncio.to_thread(writer.write, chunk)
-            await asyncio.to_thread(writer.close)
+                with _out_of_reach():
+                    await asyncio.to_thread(writer.write, chunk)
+            with _out_of_reach():
+                await asyncio.to_thread(writer.close)
         except BaseException:
             # Or the writer would end the upload when it is forgotten. Google forgets what never ends after a week.
             await asyncio.to_thread(writer.terminate)
@@ -196,6 +207,18 @@ class Renditions(Objects):
         """The names of all renditions of an image, of whatever generation."""
         prefix = f"{original_name(product_id, image_id)}/"
         return [blob.name for blob in await self._list("name", prefix=prefix)]
+
+
+@contextmanager
+def _out_of_reach() -> Iterator[None]:
+    """Around a request: sellers may read why an image failed, but not how our cloud is built."""
+    try:
+        yield
+    except (NotFound, PreconditionFailed):
+        raise
+    except (GoogleAPICallError, RetryError, RequestException, OSError) as error:
+        _log.warning("images.bucket_out_of_reach", extra={"error": repr(error)})
+        raise TransientError("Our storage is out of reach.") from error
 
 
 def rendition_name(product_id: str, image_id: str, generation: int, media_type: str, data: bytes) -> str:

@@ -7,13 +7,13 @@ product can make.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from functions.images.buckets import rendition_name
-from functions.images.outcomes import Ending, Finished, Outcomes
+from functions.images.outcomes import Ending, Finished, Outcomes, told
 from functions.images.rendering import Rendered, Rendition
 from shared.clock import Clock
 from shared.errors import PermanentError, TransientError
@@ -24,7 +24,6 @@ from shared.images import (
     Images,
     StoredImage,
     attempted,
-    error_text,
     image_of,
 )
 
@@ -57,7 +56,7 @@ class RenditionsBucket(Protocol):
     async def write(self, name: str, media_type: str, data: bytes) -> None:
         """Add a rendition."""
 
-    async def delete(self, names: Any) -> None:
+    async def delete(self, names: Iterable[str]) -> None:
         """Delete renditions; some may be gone already."""
 
 
@@ -104,6 +103,7 @@ class Compression:
         """
         ids = image_of(stored.name)
         if ids is None:
+            # Somebody else's business, which is left alone.
             _log.warning("image.strange_object", extra={"object": stored.name})
             return
         product_id, image_id = ids
@@ -115,7 +115,7 @@ class Compression:
         elif verdict == "busy":
             raise TransientError("Another attempt may be under way.")
         elif verdict == "exhausted":
-            await self.outcomes.failed(image, FUNCTION, f"Killed in its last attempt. {image.error}".strip())
+            await self.outcomes.killed(image, FUNCTION)
         elif verdict == "compress":
             await self._attempt(image, stored)
 
@@ -124,12 +124,12 @@ class Compression:
         try:
             await self._compress(begun, stored)
         except PermanentError as error:
-            await self.outcomes.failed(begun, FUNCTION, str(error))
+            await self.outcomes.failed(begun, FUNCTION, error)
         except Exception as error:
             if begun.attempts >= MAX_ATTEMPTS:
-                await self.outcomes.failed(begun, FUNCTION, str(error) or repr(error))
+                await self.outcomes.failed(begun, FUNCTION, error)
                 return
-            await self.images.change(begun, {"claimed_until": None, "error": error_text(repr(error))})
+            await self.images.change(begun, {"claimed_until": None, "error": told(error)})
             raise
 
     async def _begin(self, image: StoredImage, generation: int) -> StoredImage:
@@ -152,8 +152,8 @@ class Compression:
             _log.info("image.original_gone", extra={"image": image.id, "generation": stored.generation})
             return
         finished = await self._write(image, len(data), await self.render(data))
-        ending = await self.outcomes.done(image.id, stored.generation, finished)
-        await self._tidy(image, finished, ending, stored)
+        ending = await self._end(image, finished)
+        await self._tidy(finished, ending, stored)
         _log.info("image.compressed", extra={"image": image.id, "outcome": ending.kind})
 
     async def _write(self, image: StoredImage, size: int, rendered: Rendered) -> Finished:
@@ -172,9 +172,14 @@ class Compression:
         ]
         return Finished(_original(rendered, size), said, list(files), self.policy)
 
-    async def _tidy(
-        self, image: StoredImage, finished: Finished, ending: Ending, stored: StoredObject
-    ) -> None:
+    async def _end(self, image: StoredImage, finished: Finished) -> Ending:
+        try:
+            return await self.outcomes.done(image.id, image.generation, finished)
+        except PermanentError:
+            await self.renditions.delete(finished.objects)
+            raise
+
+    async def _tidy(self, finished: Finished, ending: Ending, stored: StoredObject) -> None:
         """Delete what nobody needs after an ending."""
         await self.renditions.delete(ending.stale)
         if ending.kind in ("overtaken", "gone"):

@@ -28,11 +28,12 @@ async def fetch_image(request: Request) -> Response:
 def _app() -> Response:
     config = settings()
     downloads = Downloads(trusted=config.image_trusted_sources)
+    letters = DeadLetters(clients.firestore())
     handler = TaskHandler(
         IMAGE_FETCH,
         Fetching(parts.images(), parts.originals(), downloads, utc_now).run,
         auth=parts.authenticator(),
-        dead_letters=ImageLetters(parts.images(), parts.outcomes(), DeadLetters(clients.firestore())),
+        dead_letters=ImageLetters(parts.images(), parts.outcomes(), letters, utc_now),
         service_account=config.tasks_service_account,
     )
     return handler.app()

@@ -4,6 +4,7 @@ One that is there already is written onto itself: that is how an image is render
 policy, with no second way to do it.
 """
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -11,9 +12,11 @@ from typing import Protocol
 
 from functions.images.buckets import Original
 from shared.clock import Clock
-from shared.errors import PermanentError, TransientError
-from shared.images import Images, ImageTask, StoredImage, attempted, original_name
+from shared.errors import BackstockError, PermanentError, TransientError
+from shared.images import NEXT_ATTEMPT_WITHIN, Images, ImageTask, StoredImage, attempted, original_name
 from shared.tasks import Attempt
+
+_log = logging.getLogger(__name__)
 
 
 class Download(Protocol):
@@ -76,6 +79,12 @@ class Fetching:
             # Whoever is at it, such as this attempt's double, brings it to its end, or else the sweeper does.
             if not attempt.is_last:
                 raise
+        except BackstockError:
+            raise
+        except Exception as error:
+            # What we did not raise on purpose may tell sellers of the inside of our cloud.
+            _log.exception("image.fetch_failed", extra={"image": task.image_id, "error": repr(error)})
+            raise TransientError("The fault is ours.") from error
 
     async def _bring(self, task: ImageTask, attempt: Attempt) -> None:
         image = await self.images.get(task.image_id)
@@ -88,7 +97,7 @@ class Fetching:
         if original is not None and original.series == task.series:
             return  # its compression has been set off
         if original is None and image.uploaded and image.generation == 0:
-            await self.images.forget(image)  # nothing ever came
+            await self._forget(image)
             return
         image = await self._begin(image, task, attempt)
         if original is not None:
@@ -99,8 +108,15 @@ class Fetching:
             async with self.downloads.open(image.source) as download:
                 await self.originals.write(name, download.media_type, download.chunks(), task.series)
 
+    async def _forget(self, image: StoredImage) -> None:
+        """Nothing ever came of an upload link."""
+        if not await self.images.forget(image):
+            raise _ContendedError("Somebody else is changing this image.")
+
     async def _begin(self, image: StoredImage, task: ImageTask, attempt: Attempt) -> StoredImage:
-        begun = {"series": task.series, "claimed_until": None, "expire_at": None}
+        # Also after the last attempt: the event about what it brings may take its time.
+        deadline = self.clock() + NEXT_ATTEMPT_WITHIN
+        begun = {"series": task.series, "claimed_until": None, "expire_at": None, "deadline": deadline}
         changed = await self.images.change(image, attempted(attempt.number, self.clock()) | begun)
         if changed is None:
             raise _ContendedError("Somebody else is changing this image.")

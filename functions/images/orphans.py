@@ -23,8 +23,8 @@ COLLECTION = "image_walks"
 _PAGE = 500
 # Of each bucket a day: 20,000 objects are 40 listings and, at five objects an image, 4,000 reads.
 _MAX_PAGES = 40
-# Younger ones may belong to somebody who is still at it.
-_OLD = timedelta(days=1)
+# Younger ones may belong to somebody who is still at it: Eventarc delivers an event for a day.
+_OLD = timedelta(days=2)
 
 
 class Bucket(Protocol):

@@ -9,7 +9,7 @@ from google.api_core.exceptions import AlreadyExists, FailedPrecondition, NotFou
 
 from shared.clock import Clock
 from shared.dead_letters import DeadLetter, DeadLetters, report
-from shared.errors import PermanentError, TransientError
+from shared.errors import BackstockError, PermanentError, TransientError
 from shared.images import (
     IMAGE_FETCH,
     MAX_IMAGES,
@@ -18,6 +18,7 @@ from shared.images import (
     ImageTask,
     StoredImage,
     error_text,
+    is_shown,
     new_entry,
     reopened,
     shown,
@@ -109,20 +110,26 @@ class Outcomes:
                 return Ending("settled", sorted(set(image.renditions) - set(finished.objects)))
         raise TransientError("Others keep writing this product.")
 
-    async def failed(self, image: StoredImage, function: str, error: str) -> Ending:
+    async def killed(self, image: StoredImage, function: str) -> Ending:
+        """Whoever made the last attempt at an image did not live to say how it ended. As :meth:`failed`."""
+        text = f"Killed in its last attempt. {image.error}".strip()
+        return await self.failed(image, function, PermanentError(text))
+
+    async def failed(self, image: StoredImage, function: str, error: Exception) -> Ending:
         """An image as it is in ``image`` will never be done: one dead letter. Renditions of before stay.
 
         An upload that failed before it was in its product does not join it.
 
         Args:
             function: who gave up.
+            error: why. Sellers read it if we raised it on purpose; operators, in the letter, in any case.
 
         Raises:
             TransientError: others keep writing the product.
         """
-        fields = {**_SETTLED, "status": "failed", "error": error_text(error)}
-        entry = {"status": "failed", "attempts": image.attempts, "error": error_text(error)}
-        letter = _letter(image, function, error)
+        outcome = {"status": "failed", "attempts": image.attempts, "error": told(error)}
+        fields, entry = {**_SETTLED, **outcome}, outcome
+        letter = _letter(image, function, str(error) or repr(error))
         async for _ in turns():
             now = await self.images.get(image.id)
             if now is None or now.status == "removed":
@@ -152,7 +159,7 @@ class Outcomes:
         entry: Entry,
         letter: DeadLetter,
     ) -> bool:
-        if _is_shown(product, image):
+        if is_shown(product.fields["images"], image.id):
             return await self._commit(product, _entries(product, image, entry), image, fields, letter)
         batch = self.db.batch()
         self._write(batch, image, {**fields, "expire_at": self.clock() + _KEPT}, letter)
@@ -194,14 +201,15 @@ class Outcomes:
 _SETTLED: Mapping[str, Any] = {"deadline": None, "claimed_until": None}
 
 
-def _is_shown(product: StoredProduct, image: StoredImage) -> bool:
-    return any(entry["id"] == image.id for entry in product.fields["images"])
+def told(error: Exception) -> str:
+    """What sellers are told of an error: nothing of the inside of our cloud, which other people's errors may name."""
+    return error_text(str(error)) if isinstance(error, BackstockError) else "The fault is ours."
 
 
 def _entries(product: StoredProduct, image: StoredImage, changes: Entry) -> list[Entry]:
     """The product's images with ``changes`` to one of them, which joins them if it is not there."""
     entries: list[Entry] = product.fields["images"]
-    if _is_shown(product, image):
+    if is_shown(entries, image.id):
         return [entry | changes if entry["id"] == image.id else entry for entry in entries]
     if len(entries) >= MAX_IMAGES:
         raise PermanentError(f"The product has {MAX_IMAGES} images already.")

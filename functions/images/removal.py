@@ -1,8 +1,10 @@
 """Removing the files of an image that is no longer of its product, or whose product is no more."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from shared.errors import TransientError
 from shared.images import Images, ImageTask, original_name
 from shared.tasks import Attempt
 
@@ -20,7 +22,7 @@ class RenditionsBucket(Protocol):
     async def of_image(self, product_id: str, image_id: str) -> list[str]:
         """The names of all renditions of an image."""
 
-    async def delete(self, names: Any) -> None:
+    async def delete(self, names: Iterable[str]) -> None:
         """Delete renditions; some may be gone already."""
 
 
@@ -43,4 +45,5 @@ class Removal:
             return
         await self.originals.delete(original_name(image.product_id, image.id))
         await self.renditions.delete(await self.renditions.of_image(image.product_id, image.id))
-        await self.images.forget(image)
+        if not await self.images.forget(image):
+            raise TransientError("Somebody else is changing this image.")

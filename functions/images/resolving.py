@@ -3,6 +3,8 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from functions.images.addresses import is_public
 from functions.images.sources import SourceRefusedError
@@ -17,9 +19,14 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 _NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 
 
+# A look-up cannot be broken off. In threads of their own, those that hang hold up nothing but other look-ups.
+_threads = ThreadPoolExecutor(8, thread_name_prefix="resolve")
+
+
 async def system_resolve(name: str, port: int) -> list[str]:
-    """Ask the system, in a thread of asyncio's own."""
-    found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    """Ask the system."""
+    look_up = partial(socket.getaddrinfo, name, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_threads, look_up)
     return [str(address[0]) for *_, address in found]
 
 

@@ -22,7 +22,7 @@ from shared.images import (
     StoredImage,
     reopened,
 )
-from shared.tasks import TaskQueues
+from shared.tasks import Queue, TaskQueues
 
 _log = logging.getLogger(__name__)
 
@@ -72,25 +72,17 @@ class Sweeper:
         try:
             match remedy(image):
                 case "remove":
-                    return await self._remove(image)
+                    return await self._restart(image, IMAGE_REMOVAL)
                 case "enqueue":
                     return await self._enqueue(image)
                 case "restart":
-                    return await self._restart(image)
+                    return await self._restart(image, IMAGE_FETCH)
                 case "bury":
-                    error = f"Killed in its last attempt. {image.error}".strip()
-                    ending = await self.outcomes.failed(image, FUNCTION, error)
+                    ending = await self.outcomes.killed(image, FUNCTION)
                     return "buried" if ending.kind == "settled" else "changed"
         except Exception as error:
             _log.exception("images.sweep_failed", extra={"image": image.id, "error": repr(error)})
             return "failed"
-
-    async def _remove(self, image: StoredImage) -> Result:
-        task = await self._reopen(image)
-        if task is None:
-            return "changed"
-        await self.queues.enqueue(IMAGE_REMOVAL, task, key=task.key)
-        return "restarted"
 
     async def _enqueue(self, image: StoredImage) -> Result:
         # Before the task, which runs at once and would find the image changing under its hands.
@@ -101,16 +93,12 @@ class Sweeper:
             return "enqueued"
         # Its task has been there: it waits in a queue that is held up, or it has ended without a word, since the
         # function could not even begin. The name is taken for a day, so that another one has to do.
-        return await self._restart(waiting)
+        return await self._restart(waiting, IMAGE_FETCH)
 
-    async def _restart(self, image: StoredImage) -> Result:
-        task = await self._reopen(image)
-        if task is None:
-            return "changed"
-        await self.queues.enqueue(IMAGE_FETCH, task, key=task.key)
-        return "restarted"
-
-    async def _reopen(self, image: StoredImage) -> ImageTask | None:
+    async def _restart(self, image: StoredImage, queue: Queue[ImageTask]) -> Result:
         """Begin a new series, since names of tasks are taken for a day; a straggler of the old one is ignored."""
         again = await self.images.change(image, reopened(image.series + 1, self.clock()))
-        return again.task if again else None
+        if again is None:
+            return "changed"
+        await self.queues.enqueue(queue, again.task, key=again.task.key)
+        return "restarted"

@@ -6,7 +6,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from functions.ops.answers import BackfillBegun
-from functions.ops.client import BackfillClient
+from functions.ops.client import ApiError, BackfillClient
 from functions.ops.terminal import EXIT_CODES, LOCAL, AsJson, BaseUrl, Token, connected, stderr, stdout
 
 # Products to a request, so that a progress bar has something to show, and in all: who wants more says so again.
@@ -55,7 +55,12 @@ def _begin(api: BackfillClient, after: str | None, most: int, outdated: bool) ->
     with Progress(*columns, console=stderr()) as progress:
         bar = progress.add_task("", total=most)
         while done.products < most:
-            begun = api.begin(done.next, min(_CHUNK, most - done.products), outdated)
+            try:
+                begun = api.begin(done.next, min(_CHUNK, most - done.products), outdated)
+            except ApiError as error:
+                place = f"--after {done.next}" if done.next else "the same command"
+                text = f"{error}\n{done.products} products were begun with; go on with {place}."
+                raise ApiError(text) from error
             done = BackfillBegun(
                 products=done.products + begun.products, images=done.images + begun.images, next=begun.next
             )

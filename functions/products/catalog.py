@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from functions.products.images import Arrangement, Sources, arranged
+from functions.products.images import AllowedSources, Arrangement, arranged
 from functions.products.model import ProductContent, content_of, stored_fields
 from functions.products.reading import ProductReader
 from shared.clock import Clock
@@ -37,7 +37,7 @@ class Catalog:
 
     writes: ProductWrites
     images: Images
-    sources: Sources
+    sources: AllowedSources
     queues: TaskQueues
     reader: ProductReader
     clock: Clock

@@ -38,7 +38,7 @@ def arranged(before: Sequence[Entry], urls: Sequence[str], new_id: Callable[[], 
 
 
 @dataclass(frozen=True)
-class Sources:
+class AllowedSources:
     """Where images may come from: https URLs on the usual port, and what begins with one of the ``trusted`` prefixes.
 
     Not from ``own``, the address of the catalog itself: uploads are known by URLs below it, and come by their links.

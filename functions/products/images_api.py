@@ -14,7 +14,7 @@ from functions.products.model import ProductId
 from functions.products.uploads import UploadLink, UploadRequest, Uploads
 from shared.auth import Authenticator
 from shared.http import json_response, read_json
-from shared.images import MAX_IMAGES, Images, ImageTask, Status, StoredImage
+from shared.images import MAX_IMAGES, Images, ImageTask, Status, StoredImage, is_shown
 from shared.openapi import Answer, AnswerBody, Operation
 from shared.problems import Problem
 from shared.products import StoredProduct
@@ -23,6 +23,7 @@ from shared.settings import Settings
 _MAX_BODY_BYTES = 1024
 # Those that a product shows, and as many that have not come or have failed.
 _MAX_STATES = 5 * MAX_IMAGES
+_COMING = ("awaiting", "pending")
 
 ImageId = Annotated[str, Field(pattern="^[A-Za-z0-9]{1,64}$")]
 
@@ -69,7 +70,9 @@ class ProductImagesApi:
         path={"product_id": ProductId},
         body=UploadRequest,
         answers={201: Answer(UploadLink)},
-        problems={409: {"too-many-images": f"The product has {MAX_IMAGES} images; take one out first."}},
+        problems={
+            409: {"too-many-images": f"The product has {MAX_IMAGES} images, uploads on their way among them."}
+        },
     )
     async def create_upload(self, request: Request) -> Response:
         """A link to upload an image to, good for 15 minutes: it joins ``product_images`` once it is done."""
@@ -78,8 +81,7 @@ class ProductImagesApi:
         product = await self.catalog.get(product_id_of(request), owner(principal))
         if "images" not in product.fields:
             await self.catalog.adopt_images(product.id, owner(principal))
-        if len(product.fields["product_images"]) >= MAX_IMAGES:
-            raise Problem(409, "too-many-images", f"A product has at most {MAX_IMAGES} images; take one out.")
+        await self._require_room(product)
         task = ImageTask(product_id=product.id, image_id=self.images.new_id())
         url, headers, expires_at = await self.uploads.link(product.id, task.image_id, wanted.content_type)
         source = f"{self.config.base_url}/products/{product.id}/images/{task.image_id}"
@@ -99,6 +101,15 @@ class ProductImagesApi:
         found = await self._states_of(product)
         return json_response({"images": _states(product, found)}, headers=PRIVATE)
 
+    async def _require_room(self, product: StoredProduct) -> None:
+        """Let no more uploads begin than can join the product: each may be 25 MiB, and is rendered."""
+        found = await self.images.of_product(product.id, _MAX_STATES)
+        entries = product.fields.get("images", [])
+        coming = [image for image in found if image.status in _COMING and not is_shown(entries, image.id)]
+        if len(product.fields["product_images"]) + len(coming) >= MAX_IMAGES:
+            detail = f"It has {len(entries)}, and {len(coming)} uploads are on their way: at most {MAX_IMAGES} in all."
+            raise Problem(409, "too-many-images", detail)
+
     async def _states_of(self, product: StoredProduct) -> list[StoredImage]:
         found = {image.id: image for image in await self.images.of_product(product.id, _MAX_STATES)}
         # There may be more upload links than are looked at, and what the product shows is not to be missing.
@@ -115,7 +126,7 @@ class ProductImagesApi:
         principal = await caller(self.auth, request)
         product = await self.catalog.get(product_id_of(request), owner(principal))
         image_id = request.path_params["image_id"]
-        if not any(entry["id"] == image_id for entry in product.fields.get("images", [])):
+        if not is_shown(product.fields.get("images", []), image_id):
             raise Problem(404, "not-found", f"The product has no image {image_id}.")
         headers = PRIVATE | {"Location": await self.uploads.original(product.id, image_id)}
         return Response(status_code=302, headers=headers)

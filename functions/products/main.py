@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from functions.products.catalog import Catalog
 from functions.products.idempotency import IdempotencyKeys
-from functions.products.images import Sources
+from functions.products.images import AllowedSources
 from functions.products.images_api import ProductImagesApi
 from functions.products.listing import Listing
 from functions.products.products_api import ProductsApi
@@ -45,7 +45,7 @@ def _app() -> Response:
     catalog = Catalog(
         writes=ProductWrites(db, outbox, cache, utc_now),
         images=images,
-        sources=Sources(config.image_trusted_sources, own=f"{config.base_url}/products"),
+        sources=AllowedSources(config.image_trusted_sources, own=f"{config.base_url}/products"),
         queues=TaskQueues(clients.cloud_tasks(), config),
         reader=reader,
         clock=utc_now,

@@ -175,7 +175,13 @@ def _enqueued(source: str, names: Mapping[str, str]) -> Iterator[str]:
     for node in ast.walk(tree(source)):
         match node:
             case ast.Call(func=ast.Attribute(attr="enqueue"), args=[constant, *_]):
-                yield names[ast.unparse(constant)]
+                # Otherwise it is an argument of the method that it is in: see the next case.
+                if (name := ast.unparse(constant)) in names:
+                    yield names[name]
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="self")), args=[*_, ast.Name(id=constant)]
+            ) if constant in names:
+                yield names[constant]
             case ast.Call(func=ast.Attribute(attr="put_back")):
                 # What can be put back on one queue can be on any.
                 yield from names.values()

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from shared.dead_letters import DeadLetter
 from shared.errors import PermanentError, TransientError
 from tests.integration.images.fakes import BAD
 from tests.integration.images.world import FirestoreServer, World
@@ -186,6 +187,28 @@ async def test_a_source_without_an_image_ends_as_one_dead_letter(
     await world.replay_all()
     await world.converges()
     assert await statuses(world) == ["done", "done"]
+
+
+async def test_sellers_read_nothing_of_the_inside_of_our_cloud(worlds: FirestoreServer) -> None:
+    world = worlds.world()
+    world.web.content[URL] = OSError("403 for functions@shop.iam.gserviceaccount.com")
+    await written(world, world.create("p1", [URL]))
+    await world.converges()
+    (entry,) = (await world.products())["p1"]["images"]
+    assert (entry["status"], entry["error"], entry["attempts"]) == ("failed", "The fault is ours.", 6)
+
+
+async def test_a_fetch_that_does_not_know_of_its_success_buries_nothing(worlds: FirestoreServer) -> None:
+    """Its last attempt has brought the original, but lost the answer: the compression is under way."""
+    world = worlds.world()
+    await fetched(world, URL)
+    await world.announce(world.originals.announced.pop())
+    assert await at_gate(world, 8), "it has begun"
+    payload = (await world.stored())[0].task.model_dump()
+    await world.letterbox.add(DeadLetter("task", "imageFetch", "fetch-image", payload, "Lost.", 6))
+    await world.converges()
+    assert await statuses(world) == ["done"]
+    assert not await world.letters()
 
 
 async def test_an_image_that_cannot_be_rendered_ends_as_one_dead_letter(worlds: FirestoreServer) -> None:

@@ -21,7 +21,7 @@ from functions.images.outcomes import Outcomes
 from functions.images.removal import Removal
 from functions.images.sweeper import Sweeper
 from functions.products.catalog import Catalog
-from functions.products.images import Sources
+from functions.products.images import AllowedSources
 from functions.products.model import ProductContent
 from functions.products.reading import ProductReader
 from infra.local.clock import Clock
@@ -85,7 +85,7 @@ class World(Workshop):
         self.catalog = Catalog(
             writes,
             self.images,
-            Sources((), own="https://shop.example/products"),
+            AllowedSources((), own="https://shop.example/products"),
             self.queues,
             reader,
             clock.now,
@@ -108,7 +108,7 @@ class World(Workshop):
             Walk("images", self.renditions, is_rendition),
         ]
         self.orphan_sweeper = OrphanSweeper(db, self.images, walks, clock.now)
-        self._letters = ImageLetters(self.images, outcomes, DeadLetters(db, clock.now))
+        self.letterbox = ImageLetters(self.images, outcomes, DeadLetters(db, clock.now), clock.now)
 
     # What sellers do
 
@@ -171,7 +171,7 @@ class World(Workshop):
             await self._bury(task, attempt, error)
 
     async def _bury(self, task: Task, attempt: Attempt, error: Exception) -> None:
-        await self._letters.add(
+        await self.letterbox.add(
             DeadLetter(
                 "task",
                 task.queue.name,

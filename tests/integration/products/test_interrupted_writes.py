@@ -9,7 +9,7 @@ from google.cloud.firestore import AsyncClient
 
 from functions.products.catalog import Catalog
 from functions.products.idempotency import IdempotencyKeys
-from functions.products.images import Sources
+from functions.products.images import AllowedSources
 from functions.products.listing import Listing
 from functions.products.products_api import ProductsApi
 from functions.products.reading import ProductReader
@@ -65,7 +65,7 @@ async def shop(cloud: Cloud, db: AsyncClient, store: DeadlyStore) -> AsyncIterat
     catalog = Catalog(
         writes=ProductWrites(db, outbox, cache, utc_now),
         images=Images(db, utc_now),
-        sources=Sources((), own="https://shop.example/products"),
+        sources=AllowedSources((), own="https://shop.example/products"),
         queues=TaskQueues(clients.cloud_tasks(), config),
         reader=reader,
         clock=utc_now,

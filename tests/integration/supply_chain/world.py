@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from functions.ops.sweeper import Sweeper
 from functions.products.catalog import Catalog
-from functions.products.images import Sources
+from functions.products.images import AllowedSources
 from functions.products.model import ProductContent
 from functions.products.reading import ProductReader
 from functions.supply_chain.delivery import Delivery
@@ -145,7 +145,7 @@ class World(Workshop):
         self.catalog = Catalog(
             writes=ProductWrites(db, self.outbox, cache, clock.now),
             images=Images(db, clock.now),
-            sources=Sources((), own="https://shop.example/products"),
+            sources=AllowedSources((), own="https://shop.example/products"),
             queues=queues,
             reader=ProductReader(db, cache),
             clock=clock.now,

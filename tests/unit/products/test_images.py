@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.products.images import Arrangement, Sources, arranged
+from functions.products.images import AllowedSources, Arrangement, arranged
 from shared.images import Entry, new_entry
 from shared.problems import Problem
 
@@ -65,7 +65,7 @@ def test_what_comes_and_goes_does_so_in_order() -> None:
     assert images.removed == ["i0", "i2"]
 
 
-SOURCES = Sources(["http://127.0.0.1:8080/_local/pictures/"], own="https://shop.example/products")
+SOURCES = AllowedSources(["http://127.0.0.1:8080/_local/pictures/"], own="https://shop.example/products")
 TRUSTED = "http://127.0.0.1:8080/_local/pictures/a.jpg"
 
 

@@ -13,6 +13,7 @@ from google.cloud.firestore import DELETE_FIELD, Client
 from PIL import Image
 
 from shared.images import MAX_IMAGES
+from tests.e2e.clients import bucket
 from tests.e2e.harness import LocalCloud
 from tests.integration.products.http.caller import Caller
 from tests.integration.products.http.gallery import HEIGHT, WIDTH, Gallery, picture
@@ -190,21 +191,29 @@ def test_an_upload_joins_a_product_from_before_there_were_images(
     assert product["compressed_product_images"][0] is None
 
 
-def test_of_two_uploads_for_the_last_place_one_joins(gallery: Gallery) -> None:
+def test_no_more_uploads_begin_than_can_join_the_product(gallery: Gallery) -> None:
     urls = [f"https://img.example/{place}.jpg" for place in range(MAX_IMAGES - 1)]
     product_id = gallery.seller.create(product_images=urls)["id"]
-    links = [gallery.link(product_id) for _ in range(2)]
-    for link in links:
-        httpx.put(link["url"], headers=link["headers"], content=picture()).raise_for_status()
+    gallery.link(product_id)
+    answer = gallery.seller("POST", f"/{product_id}/images", json=PNG)
+    refused(answer, 409, "too-many-images")
+
+
+def test_an_upload_whose_place_was_taken_does_not_join_and_leaves_nothing_but_itself(
+    gallery: Gallery, system: LocalCloud
+) -> None:
+    urls = [f"https://img.example/{place}.jpg" for place in range(MAX_IMAGES)]
+    product_id = gallery.seller.create(product_images=urls[1:])["id"]
+    link = gallery.link(product_id)
+    gallery.seller("PATCH", f"/{product_id}", json={"product_images": urls}).raise_for_status()
+    httpx.put(link["url"], headers=link["headers"], content=picture()).raise_for_status()
     gallery.settle()
     product = gallery.product(product_id)
     assert (len(product["images"]), product["version"]) == (MAX_IMAGES, 2)
-    uploads = [state for state in gallery.states(product_id) if state["uploaded"]]
-    assert [(state["status"], state["position"]) for state in uploads] == [
-        ("done", MAX_IMAGES - 1),
-        ("failed", None),
-    ]
-    assert str(MAX_IMAGES) in uploads[1]["error"]
+    (upload,) = [state for state in gallery.states(product_id) if state["uploaded"]]
+    assert (upload["status"], upload["position"]) == ("failed", None)
+    assert str(MAX_IMAGES) in upload["error"]
+    assert not list(bucket(system, "IMAGES_BUCKET").list_blobs(prefix=f"products/{product_id}/"))
 
 
 def test_the_original_is_for_who_may_see_the_product(finished: tuple[Gallery, str]) -> None:
