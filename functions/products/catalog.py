@@ -1,7 +1,7 @@
 """Writing products: what a seller says becomes a new version, with the state of its images beside it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from functions.products.images import AllowedSources, Arrangement, arranged
@@ -9,7 +9,7 @@ from functions.products.model import ProductContent, content_of, stored_fields
 from functions.products.reading import ProductReader
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.images import IMAGE_FETCH, IMAGE_REMOVAL, Images, ImageTask
+from shared.images import IMAGE_FETCH, IMAGE_REMOVAL, MAX_IMAGES, Images, ImageTask
 from shared.images import publish as publish_images
 from shared.outbox import ProductEvent, publish
 from shared.problems import Problem
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from google.cloud.firestore import AsyncWriteBatch
 
 Precondition = Callable[[int], None]
+
+# Well below what one commit takes. What is beyond has failed, and is forgotten in time.
+_MAX_REMOVED = 10 * MAX_IMAGES
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ class Catalog:
         await self.patch(product_id, owner, _as_it_is, lambda version: None)
 
     async def delete(self, product_id: str, owner: str | None, precondition: Precondition) -> None:
-        """Remove a product, and its images. Arguments and errors as :meth:`replace`."""
+        """Remove a product and its images, with a read for each. Arguments and errors as :meth:`replace`."""
         async for _ in turns():
             stored = await self.get(product_id, owner)
             precondition(stored.version)
@@ -147,12 +150,18 @@ class Catalog:
         return True
 
     async def _remove(self, stored: StoredProduct) -> bool:
-        images = arranged(stored.fields.get("images", []), [], self.images.new_id)
+        images = await self._all_removed(stored)
         task = await self.writes.delete(stored, lambda batch: self._write_images(batch, stored.id, images))
         if task is None:
             return False
         await self._tell(task, None, images)
         return True
+
+    async def _all_removed(self, stored: StoredProduct) -> Arrangement:
+        """All images gone, also those that the product does not show: uploads that have failed, or not come yet."""
+        shown = arranged(stored.fields.get("images", []), [], self.images.new_id)
+        found = await self.images.of_product(stored.id, _MAX_REMOVED)
+        return replace(shown, removed=list(dict.fromkeys([*shown.removed, *(image.id for image in found)])))
 
     def _write_images(self, batch: "AsyncWriteBatch", product_id: str, images: Arrangement) -> None:
         for entry in images.added:

@@ -91,6 +91,8 @@ class Pictures(Machine):
         """Seldom drawn by chance, and what generations are for."""
         self.an_event_is_delivered(which, "once", steps)
         names = list(self.world.originals.objects)
+        if not names:
+            return  # that was an original which nobody waits for
         self.uploads += 1
         self.world.originals.put(names[which % len(names)], f"upload {self.uploads}".encode())
         self.an_event_is_delivered(len(self.world.originals.announced) - 1, "once", further)

@@ -289,3 +289,15 @@ async def test_the_last_attempt_at_a_fetch_comes_twice(worlds: FirestoreServer) 
         if not under_way:
             return
     raise AssertionError("more gates are needed")
+
+
+async def test_uploads_that_did_not_join_go_with_the_product_too(worlds: FirestoreServer) -> None:
+    world = worlds.world()
+    await written(world, world.create("p1", []))
+    world.originals.put(await world.link("p1"), BAD)
+    await world.until_quiet()
+    await world.link("p1")
+    await written(world, world.delete("p1"))
+    await world.converges()
+    assert not await world.stored()
+    assert not world.originals.objects

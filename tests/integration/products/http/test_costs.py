@@ -109,11 +109,12 @@ async def test_each_image_that_comes_or_goes_is_a_write_more(
     assert spent == (1, 2 + writes, 0, {READ: 1, COMMIT: 1})
 
 
-async def test_a_product_is_deleted_with_a_read_and_a_write_and_one_for_each_image(
-    shop: httpx.AsyncClient, path: str
+async def test_a_product_is_deleted_with_a_read_and_a_write_and_one_of_each_for_each_image(
+    shop: httpx.AsyncClient,
 ) -> None:
-    """Of its event, and what has its two images removed."""
-    assert await cost(shop, shop.delete(path), 204) == (1, 3, 1, {READ: 1, COMMIT: 1})
+    """Of its event, and what has its images removed."""
+    path = (await shop.post("/products", json=content(product_images=urls(3)))).headers["location"]
+    assert await cost(shop, shop.delete(path), 204) == (4, 4, 1, {READ: 1, QUERY: 1, COMMIT: 1})
 
 
 async def test_an_upload_link_costs_a_read_and_one_for_each_image_and_a_write(
