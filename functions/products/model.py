@@ -179,7 +179,20 @@ def summary(product_id: str, stored: dict[str, Any]) -> dict[str, Any]:
 
 def view(product_id: str, stored: dict[str, Any]) -> dict[str, Any]:
     """The members of :class:`Product`, from a product's document."""
-    return summary(product_id, stored) | {"images": stored.get("images", [])}
+    return summary(product_id, stored) | {"images": [_image(entry) for entry in stored.get("images", [])]}
+
+
+def _image(entry: dict[str, Any]) -> dict[str, Any]:
+    """The members of :class:`ProductImage` in their order, which the database does not keep."""
+    return {
+        **_members(ProductImage, entry),
+        "original": entry["original"] and _members(Original, entry["original"]),
+        "renditions": [_members(Rendition, rendition) for rendition in entry["renditions"]],
+    }
+
+
+def _members(model: type[AnswerBody], stored: dict[str, Any]) -> dict[str, Any]:
+    return {name: stored[name] for name in model.model_fields}
 
 
 def content_of(stored: dict[str, Any]) -> dict[str, Any]:

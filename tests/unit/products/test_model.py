@@ -11,8 +11,11 @@ from pydantic import ValidationError
 
 from functions.products.model import (
     ORDER_EXPONENT,
+    Original,
     Product,
     ProductContent,
+    ProductImage,
+    Rendition,
     content_of,
     stored_fields,
     view,
@@ -217,3 +220,17 @@ def test_stored_prices_of_all_currencies_compare_as_numbers(currency: tuple[str,
 def test_what_only_queries_use_is_not_shown(sent: dict[str, Any]) -> None:
     document = stored(sent)
     assert document.keys() - view("p1", document).keys() == {"price_order", "name_order", "name_tokens"}
+
+
+def test_images_are_shown_in_an_order_that_reads_well_however_the_database_has_them() -> None:
+    document = stored(content())
+    rendition = {"saving": 0.9, "bytes": 9, "height": 3, "width": 4, "media_type": "image/webp", "url": "u"}
+    done = {
+        "renditions": [rendition | {"name": "large"}],
+        "original": {"frames": 1, "bytes": 90, "height": 6, "width": 8, "media_type": "image/jpeg"},
+    }
+    shuffled = dict(reversed((document["images"][0] | done).items()))
+    image = view("p1", document | {"images": [shuffled]})["images"][0]
+    assert list(image) == list(ProductImage.model_fields)
+    assert list(image["original"]) == list(Original.model_fields)
+    assert [list(each) for each in image["renditions"]] == [list(Rendition.model_fields)]
