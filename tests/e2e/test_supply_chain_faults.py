@@ -1,7 +1,7 @@
 """Whatever goes wrong, and however often: once it is quiet, the partner has the latest version of each product, or a
 dead letter says why not, and it never got an older version after a newer one.
 
-``CATALOG_FAULT_SEEDS=11,12,13`` runs other seeds than the usual one.
+``CATALOG_FAULT_SEEDS=11,12,13`` runs other seeds than the usual ones.
 """
 
 import os
@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.catalog_campaign import CatalogCampaign
 from tests.e2e.harness import LocalCloud
 
-SEEDS = [int(seed) for seed in os.environ.get("CATALOG_FAULT_SEEDS", "1").split(",")]
+SEEDS = [int(seed) for seed in os.environ.get("CATALOG_FAULT_SEEDS", "1,2").split(",")]
 STEPS = 90
 
 
