@@ -81,6 +81,26 @@ def images_bucket() -> "Bucket":
     return storage().bucket(_required(settings().images_bucket, "IMAGES_BUCKET"))
 
 
+@cache
+def feeds_bucket() -> "Bucket":
+    """The bucket of retailers' price feeds.
+
+    Raises:
+        ConfigurationError: there is no name of it.
+    """
+    return storage().bucket(_required(settings().feeds_bucket, "FEEDS_BUCKET"))
+
+
+@cache
+def workspace_bucket() -> "Bucket":
+    """The bucket of what price runs are made of.
+
+    Raises:
+        ConfigurationError: there is no name of it.
+    """
+    return storage().bucket(_required(settings().workspace_bucket, "WORKSPACE_BUCKET"))
+
+
 def _required(value: str | None, name: str) -> str:
     if value is None:
         raise ConfigurationError(f"This function needs {name}, the name of a bucket.")

@@ -54,12 +54,16 @@ class Latch:
         self._document: AsyncDocumentReference = db.collection(COLLECTION).document(latch_id)
         self._clock = clock
 
-    def open(self, batch: "AsyncWriteBatch", deadline: datetime) -> None:
-        """Create the latch in ``batch``, which fails with ``AlreadyExists`` if it is there."""
+    def open(self, batch: "AsyncWriteBatch", deadline: datetime, members: int | None = None) -> None:
+        """Create the latch in ``batch``, which fails with ``AlreadyExists`` if it is there.
+
+        Args:
+            members: how many there are; if that is not known yet, :meth:`seal` says it later.
+        """
         expiry = self._clock() + _KEPT
         batch.create(
             self._document,
-            {"members": None, "released": False, "deadline": deadline, "expire_at": expiry},
+            {"members": members, "released": False, "deadline": deadline, "expire_at": expiry},
         )
 
     async def seal(self, members: int) -> None:

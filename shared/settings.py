@@ -91,6 +91,11 @@ class Settings(BaseModel):
         description="URL prefixes, with commas between them, from which images are fetched even over plain http and "
         "from private addresses.",
     )
+    feeds_bucket: Text | None = Field(None, description="Where retailers drop their price feeds.")
+    workspace_bucket: Text | None = Field(None, description="What price runs are made of, for some weeks.")
+    price_feed_max_bad_share: float = Field(
+        0.05, ge=0, le=1, description="A feed with a larger share of bad lines is refused whole."
+    )
     events_service_account: Text | None = Field(
         None, description="The identity with which Eventarc calls functions."
     )

@@ -7,7 +7,7 @@ import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import orjson
@@ -58,19 +58,28 @@ class TaskQueues:
         self._client = client
         self._settings = config
 
-    async def enqueue(self, queue: Queue[Payload], payload: Payload, *, key: str) -> bool:
+    async def enqueue(
+        self, queue: Queue[Payload], payload: Payload, *, key: str, not_before: datetime | None = None
+    ) -> bool:
         """Add a task, once per ``key``.
 
         Args:
             key: what makes it the same task; the queue remembers it for up to 24 hours after the task ended.
+            not_before: when it is to be tried first, at most 30 days ahead; at once if it is not given.
 
         Returns:
             Whether it was added; ``False`` when a task of this key was there already.
         """
-        return await self.put_back(queue.name, queue.function, payload.model_dump_json().encode(), key=key)
+        body = payload.model_dump_json().encode()
+        return await self._create(queue.name, queue.function, body, key, not_before)
 
     async def put_back(self, queue: str, function: str, body: bytes, *, key: str) -> bool:
         """As :meth:`enqueue`, for the JSON of a task that was there before, which ``function`` will judge."""
+        return await self._create(queue, function, body, key, None)
+
+    async def _create(
+        self, queue: str, function: str, body: bytes, key: str, not_before: datetime | None
+    ) -> bool:
         config = self._settings
         parent = self._client.queue_path(config.google_cloud_project, config.region, queue)
         url = config.function_url(function)
@@ -85,6 +94,8 @@ class TaskQueues:
                 "oidc_token": {"service_account_email": config.tasks_service_account, "audience": url},
             },
         }
+        if not_before is not None:
+            task["schedule_time"] = not_before
         try:
             await self._client.create_task(parent=parent, task=task)
         except AlreadyExists:

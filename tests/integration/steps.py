@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
 import grpc
@@ -93,7 +94,9 @@ class FakeQueues:
         """A day passes: names of ended tasks are free again."""
         self._keys.clear()
 
-    async def enqueue(self, queue: Queue[Any], payload: BaseModel, *, key: str) -> bool:
+    async def enqueue(
+        self, queue: Queue[Any], payload: BaseModel, *, key: str, not_before: datetime | None = None
+    ) -> bool:
         await gate()
         added = key not in self._keys
         if added:
