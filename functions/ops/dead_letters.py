@@ -24,7 +24,15 @@ _log = logging.getLogger(__name__)
 
 LetterStatus = Literal["open", "replayed", "discarded"]
 # The queues whose work can be tried again: those of infra/topology.yaml.
-QueueName = Literal["returnSync", "returnSyncProcessing", "supplyChainSync", "imageFetch", "imageRemoval"]
+QueueName = Literal[
+    "returnSync",
+    "returnSyncProcessing",
+    "supplyChainSync",
+    "imageFetch",
+    "imageRemoval",
+    "priceUpdates",
+    "storefrontRebuild",
+]
 LetterId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 _position = TypeAdapter[tuple[datetime, str]](tuple[Moment, LetterId])

@@ -31,6 +31,8 @@ TARGETS: Mapping[str, str] = {
     "supplyChainSync": "supply-chain-sync",
     "imageFetch": "fetch-image",
     "imageRemoval": "remove-image",
+    "priceUpdates": "update-prices",
+    "storefrontRebuild": "rebuild-storefront",
 }
 
 MAX_LETTERS = 500
