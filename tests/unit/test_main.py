@@ -22,6 +22,7 @@ IMAGES = {
     "IMAGES_BUCKET": "shop-images",
     "EVENTS_SERVICE_ACCOUNT": "events@shop.iam.gserviceaccount.com",
 }
+FEEDS = {"FEEDS_BUCKET": "shop-feeds", "WORKSPACE_BUCKET": "shop-workspace"}
 FUNCTIONS = load().functions
 
 # Starts functions as the platform does and asks each something.
@@ -62,7 +63,7 @@ def test_a_function_answers_with_no_more_secrets_than_the_topology_gives_it(secr
         "CLOUD_TASKS_EMULATOR_HOST": "127.0.0.1:1",
         "STORAGE_EMULATOR_HOST": "http://127.0.0.1:1",
     }
-    done = python(ASK, *entry_points, **ENVIRONMENT, **PARTNER, **IMAGES, **given, **emulators)
+    done = python(ASK, *entry_points, **ENVIRONMENT, **PARTNER, **IMAGES, **FEEDS, **given, **emulators)
     assert done.returncode == 0, done.stderr
     answers = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("answer ")]
     assert [entry_point for entry_point, _ in answers] == entry_points
