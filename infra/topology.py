@@ -116,6 +116,9 @@ class Bucket(_Part):
 
     public: bool = Field(description="Whether anyone may read its objects, by name.")
     cors: tuple[CorsRule, ...] = ()
+    delete_after_days: int | None = Field(
+        default=None, ge=1, description="How old an object gets before it is deleted; None keeps it for good."
+    )
 
 
 class Trigger(_Part):

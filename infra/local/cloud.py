@@ -3,7 +3,7 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,7 +46,7 @@ _GRPC_OPTIONS = (
     ("grpc.so_reuseport", 0),
 )
 _GRPC_GRACE_SECONDS = 0.2
-_TTL_SWEEP_SECONDS = 60.0
+_SWEEP_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ async def local_cloud(
         firestore = None if other_firestore else _firestore(topology, directory, clock)
         if firestore is not None:
             stack.callback(firestore.close)
-            await stack.enter_async_context(_sweeping(firestore, clock))
+            await stack.enter_async_context(_sweeping(firestore.sweep_expired, clock))
         algolia = _algolia(directory, clock, keys)
         stack.push_async_callback(algolia.close)
         supply_chain = SupplyChainService(_file(directory, "supply-chain"), clock, keys.supply_chain)
@@ -188,6 +188,7 @@ async def local_cloud(
         storage = _storage(directory, clock, keys)
         stack.callback(storage.close)
         provision(topology, tasks, scheduler, storage, base_url)
+        await stack.enter_async_context(_sweeping(storage.sweep, clock))
         events = _eventarc(directory, clock, identity, triggers(topology, base_url), storage)
         stack.push_async_callback(events.close)
         handlers = [service.handler() for service in (firestore, tasks, scheduler) if service is not None]
@@ -267,19 +268,19 @@ async def _grpc_server(handlers: Sequence[grpc.GenericRpcHandler]) -> AsyncItera
 
 
 @asynccontextmanager
-async def _sweeping(firestore: FirestoreService, clock: Clock) -> AsyncIterator[None]:
-    """Delete what has outlived its TTL now and then, and whenever the clock is moved."""
+async def _sweeping(sweep: Callable[[], Awaitable[object]], clock: Clock) -> AsyncIterator[None]:
+    """Call ``sweep``, which deletes what has had its time, now and then, and whenever the clock is moved."""
     moved = asyncio.Event()
     clock.on_advance(moved.set)
 
-    async def sweep() -> None:
+    async def sweep_again() -> None:
         while True:
-            await firestore.sweep_expired()
             moved.clear()
+            await sweep()
             with suppress(TimeoutError):
-                await asyncio.wait_for(moved.wait(), _TTL_SWEEP_SECONDS)
+                await asyncio.wait_for(moved.wait(), _SWEEP_SECONDS)
 
-    sweeper = asyncio.create_task(sweep())
+    sweeper = asyncio.create_task(sweep_again())
     try:
         yield
     finally:

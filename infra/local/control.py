@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from infra.local.cloud import Cloud
-from infra.local.environment import AUDIENCE, IMAGES_PATH, PICTURES_PATH, bucket_name
+from infra.local.environment import AUDIENCE, FEEDS_PATH, IMAGES_PATH, PICTURES_PATH, bucket_name
 from infra.local.fault_switch import FaultSwitch
 from infra.local.pictures.routes import Pictures
 from infra.local.problems import Problem
@@ -58,12 +58,13 @@ class Controls:
         self._moving = asyncio.Lock()
 
     def routes(self) -> list[web.RouteDef]:
-        """Every control, images for anyone, what stands in for servers of others, and both issuers' documents."""
+        """Every control, buckets for anyone, what stands in for servers of others, and both issuers' documents."""
         return [
             *self._cloud.users.routes("/_local/identity"),
             *self._cloud.platform.routes("/_local/platform"),
             *self._cloud.supply_chain.controls("/_local/supply-chain"),
             *self._cloud.storage.public_routes(IMAGES_PATH, bucket_name("images")),
+            *self._cloud.storage.drop_routes(FEEDS_PATH, bucket_name("feeds"), "feeds"),
             *Pictures().routes(PICTURES_PATH),
             web.get("/_local/token", self._token),
             web.post("/_local/schedules/{job}:run", self._run_schedule),

@@ -15,8 +15,9 @@ SCHEDULER_SERVICE_ACCOUNT = f"scheduler@{PROJECT}.iam.gserviceaccount.com"
 EVENTS_SERVICE_ACCOUNT = f"events@{PROJECT}.iam.gserviceaccount.com"
 FUNCTIONS_SERVICE_ACCOUNT = f"functions@{PROJECT}.iam.gserviceaccount.com"
 
-# Of the gateway: the public bucket's objects, and the stand-in for other people's images.
+# Of the gateway: the public bucket's objects, the feeds bucket's, and the stand-in for other people's images.
 IMAGES_PATH = "/_local/images"
+FEEDS_PATH = "/_local/feeds"
 PICTURES_PATH = "/_local/pictures"
 
 
@@ -57,6 +58,8 @@ def client_environment(
         "GOOGLE_APPLICATION_CREDENTIALS": str(credentials.absolute()),
         "UPLOADS_BUCKET": bucket_name("uploads"),
         "IMAGES_BUCKET": bucket_name("images"),
+        "FEEDS_BUCKET": bucket_name("feeds"),
+        "WORKSPACE_BUCKET": bucket_name("workspace"),
         # On the gateway, whose port stays the same from one start to the next.
         "IMAGES_URL": f"{base_url}{IMAGES_PATH}",
         "IMAGE_TRUSTED_SOURCES": f"{base_url}{PICTURES_PATH}/",

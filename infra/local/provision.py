@@ -11,7 +11,7 @@ from infra.local.scheduler.service import SchedulerService
 from infra.local.storage import StorageService
 from infra.local.tasks.queues import QueueConfig
 from infra.local.tasks.service import TasksService
-from infra.topology import CorsRule, Index, Queue, Schedule, Topology, seconds
+from infra.topology import Bucket, CorsRule, Index, Queue, Schedule, Topology, seconds
 
 _MODES: dict[str, Mode] = {"ASC": "ASCENDING", "DESC": "DESCENDING", "CONTAINS": "CONTAINS"}
 _TURNED = {"ASC": "DESC", "DESC": "ASC"}
@@ -30,8 +30,7 @@ def provision(
     for name, schedule in topology.schedules.items():
         scheduler.ensure_job(PROJECT, REGION, name, _job(schedule, f"{base_url}/{schedule.target}"))
     for name, bucket in topology.buckets.items():
-        settings = {"location": REGION, "cors": [_cors(rule) for rule in bucket.cors]}
-        storage.ensure_bucket(bucket_name(name), public=bucket.public, settings=settings)
+        storage.ensure_bucket(bucket_name(name), public=bucket.public, settings=_settings(bucket))
 
 
 def composite_indexes(topology: Topology) -> list[CompositeIndex]:
@@ -97,6 +96,15 @@ def _queue(queue: Queue) -> QueueConfig:
         max_backoff=seconds(queue.max_backoff),
         max_doublings=queue.max_doublings,
     )
+
+
+def _settings(bucket: Bucket) -> dict[str, Any]:
+    """A bucket's settings as its resource has them."""
+    settings: dict[str, Any] = {"location": REGION, "cors": [_cors(rule) for rule in bucket.cors]}
+    if bucket.delete_after_days is not None:
+        rule = {"action": {"type": "Delete"}, "condition": {"age": bucket.delete_after_days}}
+        settings["lifecycle"] = {"rule": [rule]}
+    return settings
 
 
 def _cors(rule: CorsRule) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from infra.local.clock import Clock
 
 from .errors import StorageError, condition_not_met, conflict, invalid, no_bucket, unimplemented
+from .lifecycle import deletion_age
 from .preconditions import ALWAYS, Preconditions
 from .resources import Bucket
 from .store import Store
@@ -40,7 +41,7 @@ _BEYOND = (
 
 
 class Buckets:
-    """All buckets. A bucket's lifecycle and soft-delete policy are kept and shown, but nothing follows from them.
+    """All buckets. A bucket's soft-delete policy is kept and shown, but nothing follows from it.
 
     Every method raises ``StorageError`` for what is not there, in the way or malformed.
     """
@@ -117,6 +118,7 @@ def _settings(resource: Mapping[str, Any]) -> dict[str, Any]:
             raise unimplemented(f"{key} of a bucket")
     if (resource.get("versioning") or {}).get("enabled"):
         raise unimplemented("object versioning")
+    deletion_age(resource.get("lifecycle") or {})
     access = (resource.get("iamConfiguration") or {}).get("uniformBucketLevelAccess") or {}
     if access.get("enabled") is False:
         raise StorageError(

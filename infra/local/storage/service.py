@@ -18,8 +18,10 @@ from .batch import answer_batch
 from .blobs import Blobs
 from .bucket_routes import BucketRoutes
 from .buckets import Buckets
+from .drop_box import DropBox
 from .errors import StorageError
 from .faults import FaultPlan, FaultSource, parse_fault_plan
+from .lifecycle import Lifecycle
 from .object_routes import ObjectRoutes
 from .objects import Objects
 from .public_view import PublicView
@@ -37,7 +39,7 @@ class StorageService:
 
     Args:
         directory: a restart with the same one loses nothing.
-        clock: says when an object was made, and when an upload or a signed link expires.
+        clock: says when an object was made, how old it is, and when an upload or a signed link expires.
         signer: knows who may have signed a link.
     """
 
@@ -53,6 +55,7 @@ class StorageService:
         self._buckets = Buckets(rows, clock)
         self.events = events.EventLog(self._database)
         self._objects = Objects(self._database, rows, self._blobs, self.events, clock)
+        self._lifecycle = Lifecycle(rows, self._objects, clock)
         self._uploads = Uploads(rows, self._blobs, self._objects, clock)
         self._faults = FaultSource(FaultPlan())
         self._counters: Counter[str] = Counter()
@@ -78,9 +81,17 @@ class StorageService:
         """Call ``listener`` whenever ``events`` has new ones."""
         self.events.on_event(listener)
 
+    async def sweep(self) -> None:
+        """Delete what its bucket's lifecycle says is old enough."""
+        await self._lifecycle.sweep()
+
     def public_routes(self, path: str, bucket: str) -> list[web.RouteDef]:
         """A view of a public bucket's objects for anyone, to be served elsewhere, below ``path``."""
         return PublicView(self._objects, bucket).routes(path)
+
+    def drop_routes(self, path: str, bucket: str, folder: str) -> list[web.RouteDef]:
+        """Reading and writing what is in a bucket's folder, to be served elsewhere, below ``path``."""
+        return DropBox(self._objects, bucket, folder).routes(path)
 
     def app(self) -> web.Application:
         """The application, to be served over plain HTTP."""

@@ -1,10 +1,11 @@
 """The rows of the local Cloud Storage, in SQLite: buckets, objects and uploads under way."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from sqlite3 import Connection, Row
+from typing import Any
 
 from .resources import Bucket, Contents, Metadata, StoredObject
 
@@ -83,6 +84,12 @@ class Store:
         select = "SELECT * FROM buckets WHERE name > ? AND substr(name, 1, ?) = ? ORDER BY name LIMIT ?"
         return [_bucket(row) for row in self._database.execute(select, (after, len(prefix), prefix, limit))]
 
+    def lifecycles(self) -> dict[str, Mapping[str, Any]]:
+        """The buckets that have a lifecycle, with it."""
+        rows = self._database.execute("SELECT * FROM buckets")
+        settings = {row["name"]: json.loads(row["settings"]) for row in rows}
+        return {name: given["lifecycle"] for name, given in settings.items() if "lifecycle" in given}
+
     def save_bucket(self, bucket: Bucket) -> None:
         """Create or replace it."""
         self._database.execute(
@@ -119,6 +126,11 @@ class Store:
         """Objects from ``start`` on, in the order of their names' UTF-8."""
         select = "SELECT * FROM objects WHERE bucket = ? AND name >= ? ORDER BY name"
         return map(_object, self._database.execute(select, (bucket, start)))
+
+    def created_by(self, bucket: str, moment: datetime, limit: int) -> list[StoredObject]:
+        """Some of the objects that were there at ``moment`` already; times in UTC sort as their texts do."""
+        select = "SELECT * FROM objects WHERE bucket = ? AND created <= ? LIMIT ?"
+        return [_object(row) for row in self._database.execute(select, (bucket, moment.isoformat(), limit))]
 
     def save_object(self, stored: StoredObject) -> None:
         """Create it or replace the one of its name."""

@@ -59,10 +59,33 @@ async def upload(cloud: Cloud, name: str, bucket: str = UPLOADS) -> None:
 
 async def test_buckets_are_those_of_the_topology_with_their_rules(cloud: Cloud) -> None:
     buckets = await with_client(cloud, lambda client: {each.name: each for each in client.list_buckets()})
-    assert buckets.keys() == {UPLOADS, IMAGES}
+    assert buckets.keys() == {f"{PROJECT}-{name}" for name in cloud.topology.buckets}
     (rule,) = buckets[UPLOADS].cors
     assert rule["method"] == ["PUT"]
     assert "x-goog-content-length-range" in rule["responseHeader"]
+
+
+async def test_a_bucket_of_the_topology_that_keeps_nothing_for_good_does_not(cloud: Cloud) -> None:
+    days = cloud.topology.buckets["workspace"].delete_after_days
+    assert days
+    await upload(cloud, "runs/1/parts/00000.tsv", f"{PROJECT}-workspace")
+    deleted = asyncio.Event()
+    cloud.storage.on_event(deleted.set)
+    cloud.clock.advance(timedelta(days=days).total_seconds())
+    await asyncio.wait_for(deleted.wait(), 5)
+    assert await with_client(cloud, lambda client: list(client.list_blobs(f"{PROJECT}-workspace"))) == []
+
+
+async def test_a_feed_that_is_dropped_at_the_gateway_is_in_the_bucket_of_feeds(cloud: Cloud) -> None:
+    name = "feeds/acme/prices.csv"
+    async with aiohttp.ClientSession(cloud.environment["BASE_URL"]) as http:
+        async with http.put(f"/_local/{name}", data=b"sku,price") as taken:
+            assert (taken.status, (await taken.json())["object"]) == (201, name)
+        async with http.get(f"/_local/{name}") as found:
+            assert await found.read() == b"sku,price"
+    feeds = cloud.environment["FEEDS_BUCKET"]
+    blob = await with_client(cloud, lambda client: client.bucket(feeds).blob(name).download_as_bytes())
+    assert blob == b"sku,price"
 
 
 async def test_what_was_uploaded_is_told_to_its_function_and_nothing_else(

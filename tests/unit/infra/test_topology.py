@@ -61,6 +61,7 @@ schedules:
 buckets:
   originals:
     public: false
+    delete_after_days: 30
     cors:
       - origins: ["https://shop.example"]
         methods: [PUT]
@@ -108,6 +109,7 @@ def test_a_valid_topology_is_read_with_its_types() -> None:
     assert topology.firestore.indexes[0].fields == ("account ASC", "created_at DESC")
     assert topology.firestore.exemptions == ()
     assert topology.buckets["originals"].cors[0].headers == ("Content-Type",)
+    assert topology.buckets["originals"].delete_after_days == 30
     assert topology.triggers["lookAt"].bucket == "originals"
 
 
@@ -147,6 +149,12 @@ def test_a_valid_topology_is_read_with_its_types() -> None:
         ),
         ("  originals:\n", "  Originals:\n", "buckets.Originals", "pattern"),
         ("  originals:\n", f"  {'o' * 33}:\n", "buckets.ooo", "pattern"),
+        (
+            "after_days: 30",
+            "after_days: 0",
+            "buckets.originals.delete_after_days",
+            "greater than or equal to 1",
+        ),
         ("methods: [PUT]", "methods: [POST]", "buckets.originals.cors.0.methods.0", "'PUT'"),
         ("shop.example", "shop.example/", "buckets.originals.cors.0.origins.0", "pattern"),
         ("object.v1.finalized", "object.v1.finalised", "triggers.lookAt.event_type", "finalized"),
