@@ -3,12 +3,13 @@
 An event is acknowledged by a 2xx; anything else and it comes again, after 10 seconds at first and 10 minutes at last.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
 from cloudevents.exceptions import GenericException
 from cloudevents.http import CloudEvent, from_http
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -30,12 +31,13 @@ class StoredObject(BaseModel):
     https://github.com/googleapis/google-cloudevents/blob/main/proto/google/events/cloud/storage/v1/data.proto
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     bucket: str
     name: str
     generation: int = Field(gt=0)
     size: int = Field(ge=0)
+    time_created: AwareDatetime = Field(alias="timeCreated")
 
 
 class FinalizedHandler:
@@ -76,6 +78,19 @@ class FinalizedHandler:
             _log.log(level, "event.failed", extra=note, exc_info=level >= logging.ERROR)
             raise Problem(500, "event-failed", "The event will come again.") from error
         return json_response({"outcome": "done"})
+
+
+class OneAtATime:
+    """Works on one event at a time, however many come: the memory of an instance is measured for one object."""
+
+    def __init__(self, run: Callable[[StoredObject], Awaitable[None]]) -> None:
+        self._run = run
+        self._turn = asyncio.Lock()
+
+    async def run(self, stored: StoredObject) -> None:
+        """Work on an event when its turn has come."""
+        async with self._turn:
+            await self._run(stored)
 
 
 def _event(request: Request, body: bytes) -> CloudEvent:

@@ -5,24 +5,18 @@ Google's client blocks, so each call runs in a thread.
 
 import asyncio
 import hashlib
-import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from google.api_core.exceptions import GoogleAPICallError, NotFound, PreconditionFailed, RetryError
-from requests import RequestException
+from google.api_core.exceptions import NotFound, PreconditionFailed
 
-from shared.errors import TransientError
+from shared.buckets import RETRY_SECONDS, BucketCalls, out_of_reach
 from shared.images import original_name
 
 if TYPE_CHECKING:
-    from google.cloud.storage import Blob, Bucket
-
-_log = logging.getLogger(__name__)
+    from google.cloud.storage import Bucket
 
 # A rendition's name says what is in it, so it never changes.
 CACHE_CONTROL = "public, max-age=31536000, immutable"
@@ -33,16 +27,11 @@ _SUFFIXES = {
     "image/png": "png",
     "image/gif": "gif",
 }
-# Seconds for one request, and for all its repetitions: several fit into an attempt.
-_REQUEST_SECONDS = 20
-_RETRY_SECONDS = 40
 # A stream goes to the bucket in requests of this size.
 _CHUNK_BYTES = 4 * 1024 * 1024
 
 # Deletions that are under way at once: as many as Google's client keeps connections.
 _AT_ONCE = 10
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -70,14 +59,16 @@ class Objects:
             :class:`TransientError`.
     """
 
-    def __init__(self, bucket: "Bucket", retry_seconds: float = _RETRY_SECONDS) -> None:
+    def __init__(self, bucket: "Bucket", retry_seconds: float = RETRY_SECONDS) -> None:
         self._bucket = bucket
-        self._retry_seconds = retry_seconds
+        self._calls = BucketCalls(bucket, retry_seconds)
 
     async def page(self, after: str, limit: int) -> Sequence[Listed]:
         """Up to ``limit`` objects whose names come after ``after``, in order."""
         # The bound is inclusive, so one more is asked for.
-        blobs = await self._list("name,generation,updated", start_offset=after, max_results=limit + 1)
+        blobs = await self._calls.objects(
+            "name,generation,updated", start_offset=after, max_results=limit + 1
+        )
         found = [Listed(blob.name, int(blob.generation), blob.updated) for blob in blobs]
         return [listed for listed in found if listed.name != after][:limit]
 
@@ -96,24 +87,9 @@ class Objects:
 
     async def _delete(self, name: str, generation: int | None) -> None:
         try:
-            await self._call(self._bucket.blob(name, generation=generation).delete)
+            await self._calls.call(self._bucket.blob(name, generation=generation).delete)
         except NotFound:
             return
-
-    async def _list(self, fields: str, **options: Any) -> "list[Blob]":
-        def blobs(**bounds: Any) -> "list[Blob]":
-            wanted = f"items({fields}),nextPageToken"
-            return list(self._bucket.list_blobs(fields=wanted, **options, **bounds))
-
-        return await self._call(blobs)
-
-    async def _call(self, method: Callable[..., T], *arguments: Any, **options: Any) -> T:
-        from google.cloud.storage.retry import DEFAULT_RETRY
-
-        retry = DEFAULT_RETRY.with_timeout(self._retry_seconds)
-        call = partial(method, *arguments, timeout=_REQUEST_SECONDS, retry=retry, **options)
-        with _out_of_reach():
-            return await asyncio.to_thread(call)
 
 
 class Originals(Objects):
@@ -121,7 +97,7 @@ class Originals(Objects):
 
     async def find(self, name: str) -> Original | None:
         """The original of that name, if there is one."""
-        blob = await self._call(self._bucket.get_blob, name)
+        blob = await self._calls.call(self._bucket.get_blob, name)
         if blob is None:
             return None
         series = (blob.metadata or {}).get("series", "")
@@ -132,7 +108,7 @@ class Originals(Objects):
         try:
             # As it is stored: what unpacks itself on its way would be as large as its sender likes.
             blob = self._bucket.blob(name, generation=generation)
-            data: bytes = await self._call(blob.download_as_bytes, raw_download=True)
+            data: bytes = await self._calls.call(blob.download_as_bytes, raw_download=True)
         except NotFound:
             return None
         return data
@@ -141,12 +117,14 @@ class Originals(Objects):
         """Stream an original to the bucket. Nothing of it is kept if ``chunks`` breaks off."""
         blob = self._bucket.blob(name)
         blob.metadata = {"series": str(series)}
-        writer: Any = await self._call(blob.open, "wb", chunk_size=_CHUNK_BYTES, content_type=media_type)
+        writer: Any = await self._calls.call(
+            blob.open, "wb", chunk_size=_CHUNK_BYTES, content_type=media_type
+        )
         try:
             async for chunk in chunks:
-                with _out_of_reach():
+                with out_of_reach():
                     await asyncio.to_thread(writer.write, chunk)
-            with _out_of_reach():
+            with out_of_reach():
                 await asyncio.to_thread(writer.close)
         except BaseException:
             # Or the writer would end the upload when it is forgotten. Google forgets what never ends after a week.
@@ -162,9 +140,9 @@ class Originals(Objects):
         target = self._bucket.blob(name)
         target.metadata = {"series": str(series)}
         try:
-            await self._call(source.reload)
+            await self._calls.call(source.reload)
             target.content_type = source.content_type
-            await self._call(target.rewrite, source, if_generation_match=original.generation)
+            await self._calls.call(target.rewrite, source, if_generation_match=original.generation)
         except (NotFound, PreconditionFailed):
             return
 
@@ -176,7 +154,7 @@ class Originals(Objects):
 class Renditions(Objects):
     """The images bucket, whose objects are at ``url`` for everybody."""
 
-    def __init__(self, bucket: "Bucket", url: str, retry_seconds: float = _RETRY_SECONDS) -> None:
+    def __init__(self, bucket: "Bucket", url: str, retry_seconds: float = RETRY_SECONDS) -> None:
         super().__init__(bucket, retry_seconds)
         self._url = url
 
@@ -189,7 +167,7 @@ class Renditions(Objects):
         blob = self._bucket.blob(name)
         blob.cache_control = CACHE_CONTROL
         try:
-            await self._call(
+            await self._calls.call(
                 blob.upload_from_string,
                 data,
                 content_type=media_type,
@@ -206,19 +184,7 @@ class Renditions(Objects):
     async def of_image(self, product_id: str, image_id: str) -> list[str]:
         """The names of all renditions of an image, of whatever generation."""
         prefix = f"{original_name(product_id, image_id)}/"
-        return [blob.name for blob in await self._list("name", prefix=prefix)]
-
-
-@contextmanager
-def _out_of_reach() -> Iterator[None]:
-    """Around a request: sellers may read why an image failed, but not how our cloud is built."""
-    try:
-        yield
-    except (NotFound, PreconditionFailed):
-        raise
-    except (GoogleAPICallError, RetryError, RequestException, OSError) as error:
-        _log.warning("images.bucket_out_of_reach", extra={"error": repr(error)})
-        raise TransientError("Our storage is out of reach.") from error
+        return [blob.name for blob in await self._calls.objects("name", prefix=prefix)]
 
 
 def rendition_name(product_id: str, image_id: str, generation: int, media_type: str, data: bytes) -> str:

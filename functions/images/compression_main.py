@@ -1,7 +1,6 @@
 """Entry point of the compression, apart from the others: it alone loads what decodes and encodes images."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from functools import cache
 
 import functions_framework.aio
@@ -14,7 +13,7 @@ from functions.images.rendering import POLICY, Rendered
 from functions.images.rendering.renderer import render_original
 from shared.clock import utc_now
 from shared.errors import ConfigurationError
-from shared.events import FinalizedHandler, StoredObject
+from shared.events import FinalizedHandler, OneAtATime
 from shared.settings import settings
 
 
@@ -49,16 +48,3 @@ def _app() -> Response:
 
 async def _rendered(original: bytes) -> Rendered:
     return await asyncio.to_thread(render_original, original, POLICY)
-
-
-class OneAtATime:
-    """Works on one event at a time, however many come: the memory of an instance is measured for one image."""
-
-    def __init__(self, run: Callable[[StoredObject], Awaitable[None]]) -> None:
-        self._run = run
-        self._turn = asyncio.Lock()
-
-    async def run(self, stored: StoredObject) -> None:
-        """Work on an event when its turn has come."""
-        async with self._turn:
-            await self._run(stored)

@@ -76,7 +76,13 @@ class FakeBucket:
         self.generation += 1
         self.objects[name] = (self.generation, data, series, self.clock.now())
         self.written[name] += 1
-        stored = StoredObject(bucket="b", name=name, generation=self.generation, size=len(data))
+        stored = StoredObject(
+            bucket="b",
+            name=name,
+            generation=self.generation,
+            size=len(data),
+            time_created=self.clock.now(),
+        )
         self.announced.append(Event(stored))
 
     async def find(self, name: str) -> Original | None:

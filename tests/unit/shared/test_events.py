@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -25,6 +26,7 @@ OBJECT = {
     "metageneration": "1",
     "size": "1234",
     "contentType": "image/png",
+    "timeCreated": "2026-11-20T11:59:58.250Z",
 }
 ATTRIBUTES = {
     "id": "7",
@@ -84,7 +86,13 @@ def world(config: Settings, platform: Issuer) -> World:
     return World(config, platform)
 
 
-STORED = StoredObject(bucket="uploads", name="products/p1/i1", generation=1763600000000000, size=1234)
+STORED = StoredObject(
+    bucket="uploads",
+    name="products/p1/i1",
+    generation=1763600000000000,
+    size=1234,
+    time_created=datetime(2026, 11, 20, 11, 59, 58, 250_000, tzinfo=UTC),
+)
 
 
 async def test_an_event_is_acknowledged_when_its_work_is_done(world: World) -> None:
