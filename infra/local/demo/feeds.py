@@ -4,10 +4,11 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from infra.local.demo.groceries import Item
+from infra.local.demo.groceries import Grocer, Item, assortment, reduced
 
 _COLUMNS = ("store_id", "sku", "price", "currency", "available", "name", "category_id")
 # What a person at the other end, or a program of theirs, gets wrong: each is one bad line of its own kind.
@@ -20,10 +21,47 @@ _SLIPS: tuple[dict[str, Any], ...] = (
 )
 _BROKEN = '{"store_id": "leith", "sku": '
 BAD_LINES = len(_SLIPS) + 1
+# What is cheaper at noon: one line in a hundred of the first grocer's.
+_CHEAPER_STORES, _CHEAPER_CATEGORY, _CHEAPER_ITEMS = 3, "coffee", 12
 
 
-def csv_feed(items: Iterable[Item]) -> bytes:
-    """A feed in CSV, compressed; the same items give the same bytes."""
+@dataclass(frozen=True)
+class Feed:
+    """A feed.
+
+    Attributes:
+        name: of the object that it is dropped as.
+        items: what its good lines say.
+    """
+
+    name: str
+    items: Sequence[Item]
+    content: bytes
+
+
+def morning_feed(grocer: Grocer) -> Feed:
+    """All that a grocer's stores sell."""
+    return _feed(grocer, "morning", [item for store in grocer.stores for item in assortment(grocer, store)])
+
+
+def noon_feed(grocer: Grocer) -> Feed:
+    """The same, but that some items of some stores are cheaper."""
+    cheaper = set(grocer.stores[:_CHEAPER_STORES])
+    items = [
+        item
+        for store, sold in ((store, assortment(grocer, store)) for store in grocer.stores)
+        for item in (reduced(sold, _CHEAPER_CATEGORY, _CHEAPER_ITEMS) if store in cheaper else sold)
+    ]
+    return _feed(grocer, "noon", items)
+
+
+def _feed(grocer: Grocer, name: str, items: Sequence[Item]) -> Feed:
+    content = _csv(items) if grocer.feed == "csv.gz" else _json_lines(items)
+    return Feed(f"feeds/{grocer.account}/{name}.{grocer.feed}", items, content)
+
+
+def _csv(items: Iterable[Item]) -> bytes:
+    """Compressed; the same items give the same bytes."""
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -31,8 +69,8 @@ def csv_feed(items: Iterable[Item]) -> bytes:
     return gzip.compress(text.getvalue().encode(), mtime=0)
 
 
-def json_feed(items: Iterable[Item]) -> bytes:
-    """A feed in JSON Lines, of which the last ``BAD_LINES`` are bad."""
+def _json_lines(items: Iterable[Item]) -> bytes:
+    """The last ``BAD_LINES`` are bad."""
     rows = [_row(item) | {"available": item.available} for item in items]
     bad = [rows[0] | slip for slip in _SLIPS]
     lines = [*(json.dumps(row, ensure_ascii=False) for row in (*rows, *bad)), _BROKEN]

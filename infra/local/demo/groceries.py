@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict
@@ -44,11 +44,18 @@ class Category(_Part):
 
 
 class Grocer(_Part):
-    """A retailer; ``account`` is its id and ``prefix`` begins its SKUs."""
+    """A retailer.
+
+    Attributes:
+        account: its id.
+        prefix: with which its SKUs begin.
+        feed: how it sends its prices.
+    """
 
     account: str
     prefix: str
     currency: str
+    feed: Literal["csv.gz", "jsonl"]
     brands: tuple[str, ...]
     stores: tuple[str, ...]
 

@@ -6,23 +6,14 @@ import re
 
 import pytest
 
-from infra.local.demo.feeds import BAD_LINES, csv_feed, json_feed
-from infra.local.demo.groceries import (
-    Grocer,
-    Item,
-    assortment,
-    category_records,
-    load_groceries,
-    reduced,
-    visits,
-)
+from infra.local.demo.feeds import BAD_LINES, morning_feed, noon_feed
+from infra.local.demo.groceries import Grocer, assortment, category_records, load_groceries, visits
 from shared.assortments import ID_PATTERN, NAME_PATTERN, SKU_PATTERN
 
 GROCERS = load_groceries().grocers
-
-
-def all_items(grocer: Grocer) -> list[Item]:
-    return [item for store in grocer.stores for item in assortment(grocer, store)]
+COMPRESSED, LINES = (
+    next(grocer for grocer in GROCERS if grocer.feed == kind) for kind in ("csv.gz", "jsonl")
+)
 
 
 def test_every_category_comes_after_its_parent_and_some_are_on_a_fourth_level() -> None:
@@ -41,7 +32,7 @@ def test_twenty_stores_of_two_grocers_sell_hundreds_of_items_of_known_categories
     stores = [store for grocer in GROCERS for store in grocer.stores]
     assert len(set(stores)) == len(stores) == 20
     known = {record["id"] for record in category_records()}
-    for item in [item for grocer in GROCERS for item in all_items(grocer)]:
+    for item in [item for grocer in GROCERS for item in morning_feed(grocer).items]:
         assert re.match(ID_PATTERN, item.store_id)
         assert re.match(SKU_PATTERN, item.sku)
         assert re.match(NAME_PATTERN, item.name)
@@ -58,31 +49,30 @@ def test_a_store_has_an_item_once_and_sells_most_of_what_it_has(grocer: Grocer) 
         assert items == assortment(grocer, store)
 
 
-def test_a_price_cut_in_three_stores_changes_one_line_in_a_hundred() -> None:
-    grocer = GROCERS[0]
-    before = all_items(grocer)
-    cut = [item for store in grocer.stores[:3] for item in reduced(assortment(grocer, store), "coffee", 12)]
-    changed = [(old, new) for old, new in zip(before, cut, strict=False) if old != new]
+def test_at_noon_one_price_in_a_hundred_is_lower_all_in_three_stores() -> None:
+    before, after = morning_feed(COMPRESSED).items, noon_feed(COMPRESSED).items
+    changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
     assert len(changed) * 100 == len(before)
+    assert len({new.store_id for _, new in changed}) == 3
     assert all(new.cents < old.cents and "coffee" in new.category_id for old, new in changed)
 
 
-def test_a_feed_is_the_same_each_time() -> None:
-    items = assortment(GROCERS[0], "milano")
-    assert csv_feed(items) == csv_feed(items)
-    header, *rows = gzip.decompress(csv_feed(items)).decode().splitlines()
+def test_a_compressed_feed_is_the_same_each_time_and_has_a_line_for_each_item() -> None:
+    feed = morning_feed(COMPRESSED)
+    assert feed == morning_feed(COMPRESSED)
+    header, *rows = gzip.decompress(feed.content).decode().splitlines()
     assert header == "store_id,sku,price,currency,available,name,category_id"
-    assert len(rows) == len(items)
+    assert len(rows) == len(feed.items)
 
 
-def test_the_last_lines_of_a_json_feed_are_bad_and_no_others() -> None:
-    items = assortment(GROCERS[1], "leith")
-    lines = json_feed(items).decode().splitlines()
-    assert len(lines) == len(items) + BAD_LINES
-    assert [json.loads(line)["sku"] for line in lines[: len(items)]] == [item.sku for item in items]
+def test_the_last_lines_of_a_feed_of_json_are_bad_and_no_others() -> None:
+    feed = morning_feed(LINES)
+    lines = feed.content.decode().splitlines()
+    assert len(lines) == len(feed.items) + BAD_LINES
+    assert [json.loads(line)["sku"] for line in lines[: len(feed.items)]] == [item.sku for item in feed.items]
 
 
 def test_visitors_buy_no_more_than_they_see() -> None:
-    events = visits(assortment(GROCERS[1], "leith"))
+    events = visits(assortment(LINES, "leith"))
     assert 100 <= len(events) <= 500
     assert all(0 <= event["orders"] <= event["views"] for event in events)
