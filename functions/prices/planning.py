@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from functions.prices.runs import Counts, Run
+from shared.assortments import sku_hash
 
 MAX_STORES = 10_000
 """Stores in one feed; more are taken for a wrong column, and the feed is refused."""
@@ -56,3 +57,16 @@ class Planning:
     async def enqueue(self, run: Run) -> None:
         """Put all tasks of a run's latest series on the queue, each once however often this is done."""
         raise NotImplementedError
+
+
+def chunks_of(lines: int) -> int:
+    """Into how many chunks a store's lines are cut: a power of two, as chunks are made of hashes."""
+    chunks = 1
+    while lines > chunks * CHUNK_LINES:
+        chunks *= 2
+    return chunks
+
+
+def chunk_of(sku: str, chunks: int) -> int:
+    """The chunk of an item: the first bits of its hash, so that no two chunks share a page of a large assortment."""
+    return sku_hash(sku) * chunks >> 32
