@@ -10,53 +10,15 @@ the line before it, whatever the categories are, and a document of Firestore may
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING
 
 import orjson
-
-if TYPE_CHECKING:
-    from functions.storefront.views import Views
 
 PART_BYTES = 200_000
 MAX_PART_BYTES = 900_000
 
 # For each part the key of its first entry.
 Directory = Sequence[str]
-# The key of what is a view's only entry.
-WHOLE = ""
-
-
-@dataclass(frozen=True)
-class Packed:
-    """The views of a generation as they are stored.
-
-    Args:
-        directories: by the name of the view.
-        parts: by the name of the view, each part's content.
-    """
-
-    directories: Mapping[str, Directory]
-    parts: Mapping[str, Sequence[bytes]]
-
-
-def packed(views: "Views") -> Packed:
-    """Views as documents.
-
-    A request names a category and not its level, and is to cost one document: so the entries of all levels are in one
-    view, ``FETCH``, by id. The others have a single entry, whose key is :data:`WHOLE`.
-    """
-    entries = {
-        "TREE0": {WHOLE: views.tree0},
-        "TREE": {WHOLE: views.tree},
-        "FETCH": {**views.fetch0, **views.fetch1, **views.leaves},
-    }
-    found = {view: pack(each) for view, each in entries.items()}
-    return Packed(
-        directories={view: directory for view, (directory, _) in found.items()},
-        parts={view: parts for view, (_, parts) in found.items()},
-    )
 
 
 def pack(entries: Mapping[str, bytes]) -> tuple[Directory, list[bytes]]:
