@@ -14,6 +14,7 @@ from functions.products.images_api import ProductImagesApi
 from functions.products.products_api import ProductsApi
 from functions.returns.returns_api import ReturnsApi
 from functions.returns.search_api import SearchApi
+from functions.storefront.categories_api import CategoriesApi
 from infra.topology import Topology
 from shared.openapi import Operation
 
@@ -33,6 +34,7 @@ APIS: Mapping[str, Sequence[type[Api]]] = {
     "search-order-return-index-data": [SearchApi],
     "products": [ProductsApi, ProductImagesApi],
     "image-backfill": [BackfillApi],
+    "categories": [CategoriesApi],
     "ops": [DeadLettersApi],
 }
 
