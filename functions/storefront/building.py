@@ -1,0 +1,161 @@
+"""Rebuilding a storefront: claim the next generation, read, compute, write its documents, move the pointer to it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from functions.storefront import counters as counting
+from functions.storefront.counters import Counters
+from functions.storefront.documents import Packed, packed, view_document
+from functions.storefront.events import MAX_FOLDED, EventBatches
+from functions.storefront.generations import Generation, Storefront, claimed, flipped
+from functions.storefront.shards import stored_tree
+from functions.storefront.snapshots import Snapshot, Snapshots
+from functions.storefront.states import States
+from functions.storefront.views import Shown, build_views
+from shared.assortments import decode_page
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.storefronts import RebuildRequests, RebuildTask
+from shared.tasks import Attempt
+
+if TYPE_CHECKING:
+    from google.cloud.firestore import AsyncClient, AsyncWriteBatch
+
+_log = logging.getLogger(__name__)
+
+# Well below the 10 MiB that a request may have, and several of them are on their way at once.
+_MAX_BATCH_BYTES = 4_000_000
+
+
+@dataclass(frozen=True)
+class Build:
+    """What was made of a snapshot.
+
+    Args:
+        counters: the contents of the counters' documents with all batches in them.
+    """
+
+    packed: Packed
+    categories_version: int
+    counters: Sequence[bytes]
+    shown: Shown
+
+
+def build(snapshot: Snapshot) -> Build:
+    """Compute a generation. No service is asked."""
+    pages = [decode_page(content) for content in snapshot.pages]
+    stored = stored_tree(snapshot.categories)
+    counts = counting.decode(snapshot.counters)
+    contents = snapshot.counters
+    if snapshot.batches:
+        sold = {sku for page in pages for sku in page.skus}
+        events = (event for batch in snapshot.batches for event in batch.events)
+        counts = counting.fold(counts, events, sold)
+        contents = counting.encode(counts)
+    views = build_views(stored.tree, pages, counts)
+    return Build(packed(views), stored.version, contents, views.shown)
+
+
+@dataclass(frozen=True)
+class Rebuild:
+    """Serves the tasks that ask for a rebuild, one store a task."""
+
+    db: "AsyncClient"
+    states: States
+    snapshots: Snapshots
+    counters: Counters
+    batches: EventBatches
+    requests: RebuildRequests
+    clock: Clock
+
+    async def run(self, task: RebuildTask, _attempt: Attempt) -> None:
+        """Rebuild a store, unless what is asked for is built already, or being built.
+
+        Raises:
+            TransientError: an older request is being built; or others keep writing the storefront.
+        """
+        started = time.perf_counter()
+        mine = await self.states.step(task.store_id, lambda state, now: claimed(state, task, now))
+        if not isinstance(mine, Storefront):
+            if mine == "busy":
+                raise TransientError("Somebody builds this store for an older request.")
+            return
+        snapshot = await self.snapshots.read(task.store_id)
+        made = await asyncio.to_thread(build, snapshot)
+        await self._write(mine, made.packed.contents)
+        after = await self._flip(mine, snapshot, made)
+        if after is None:
+            # Somebody has claimed a newer generation, or rolled back; what was written here is known to lead nowhere.
+            _log.info("storefront.overtaken", extra=_of(mine))
+            return
+        _log.info(
+            "storefront.built", extra={**_of(mine), **_cost(snapshot, made), "seconds": _since(started)}
+        )
+        if after.requested > mine.requested and len(snapshot.batches) == MAX_FOLDED:
+            await self.requests.publish([RebuildTask(store_id=task.store_id, ticket=after.requested)])
+
+    async def _write(self, mine: Storefront, contents: Mapping[str, bytes]) -> None:
+        await asyncio.gather(*(self._commit(mine, names, contents) for names in _batches(contents)))
+
+    async def _commit(self, mine: Storefront, names: Sequence[str], contents: Mapping[str, bytes]) -> None:
+        batch = self.db.batch()
+        for name in names:
+            document = view_document(self.db, mine.store_id, mine.last_generation, name)
+            batch.set(document, {"content": contents[name]})
+        await batch.commit()
+
+    async def _flip(self, mine: Storefront, snapshot: Snapshot, made: Build) -> Storefront | None:
+        """Move the pointer, and fold the events with it; ``None`` if the claim was taken from us."""
+        generation = Generation(
+            number=mine.last_generation,
+            built_at=self.clock(),
+            directory=made.packed.directory,
+            categories_version=made.categories_version,
+            stats=asdict(made.shown),
+        )
+        left_over = len(snapshot.batches) == MAX_FOLDED
+
+        def also(batch: "AsyncWriteBatch") -> None:
+            self.counters.write(batch, mine.store_id, snapshot.counters, made.counters)
+            self.batches.write_folded(batch, snapshot.batches)
+
+        return await self.states.step(
+            mine.store_id,
+            lambda state, now: flipped(state, generation, now, again=left_over),
+            seen=mine,
+            also=also,
+        )
+
+
+def _batches(contents: Mapping[str, bytes]) -> Iterator[list[str]]:
+    """The names of documents, as many together as one commit may have."""
+    names: list[str] = []
+    size = 0
+    for name, content in contents.items():
+        if names and size + len(content) > _MAX_BATCH_BYTES:
+            yield names
+            names, size = [], 0
+        names.append(name)
+        size += len(content)
+    yield names
+
+
+def _of(mine: Storefront) -> dict[str, object]:
+    return {"store": mine.store_id, "generation": mine.last_generation}
+
+
+def _cost(snapshot: Snapshot, made: Build) -> dict[str, int]:
+    """Reads and writes of a rebuild that nobody came in the way of."""
+    changed = sum(before != after for before, after in zip_longest(snapshot.counters, made.counters))
+    # The state is read once and written twice: the claim, and the flip.
+    writes = 2 + len(made.packed.contents) + changed + len(snapshot.batches)
+    return {"reads": 1 + snapshot.reads, "writes": writes}
+
+
+def _since(started: float) -> float:
+    return round(time.perf_counter() - started, 3)
