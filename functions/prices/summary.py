@@ -4,9 +4,10 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import overload
 
-from functions.prices.planning import MAX_STORES, Range, StoreLines
+from functions.prices.planning import MAX_STORES, StoreLines
 from functions.prices.reports import Report
 from functions.prices.runs import Counts
+from functions.prices.stores import Range
 from functions.prices.workspace import PartIndex
 
 

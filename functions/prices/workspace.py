@@ -13,7 +13,7 @@ from google.api_core.exceptions import NotFound, PreconditionFailed
 
 from functions.prices.feeds import Position
 from functions.prices.lines import BadLine
-from functions.prices.planning import Range
+from functions.prices.stores import Range
 from shared.buckets import RETRY_SECONDS, BucketCalls
 from shared.errors import PermanentError
 
