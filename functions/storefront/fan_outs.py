@@ -89,6 +89,18 @@ class FanOuts:
             STOREFRONT_REBUILD, StorefrontTask(task), key=task.key, not_before=not_before
         )
 
+    async def recover(self) -> bool:
+        """Begin a walk anew if it was lost on its way; whether it was.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Cloud Tasks is not to be had.
+        """
+        now = self._clock()
+        if not (await self.progress()).is_lost(now):
+            return False
+        # Names of tasks are taken for a day.
+        return await self.enqueue(RefreshTask(which="categories", round=f"s{int(now.timestamp())}"))
+
     async def progress(self) -> Progress:
         """How far the storefronts have been told: two reads."""
         documents = [head_document(self._db), self._document()]

@@ -6,11 +6,13 @@ of the one that it has, whose name makes that harmless.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
+from functions.storefront.events import EventBatches
 from functions.storefront.fan_outs import FanOuts
 from shared.clock import Clock
 from shared.storefronts import COLLECTION, RebuildRequests, RebuildTask, RefreshTask, ticket_of
@@ -69,20 +71,12 @@ class Standing:
         return self.requested <= self.built and self.claimed is None
 
     @property
-    def is_empty(self) -> bool:
-        """Whether there was nothing to build: until a feed changes that, and draws a ticket of its own."""
-        return self.settled and self.current is None
-
-    @property
     def is_held(self) -> bool:
         """Whether an operator went back to an earlier generation, and nobody has asked for a rebuild since.
 
         Otherwise, the generation that was claimed last is served as soon as all is settled.
         """
         return self.settled and self.current is not None and self.current < self.last_generation
-
-
-Criterion = Callable[[Standing], bool]
 
 
 def standing(snapshot: "DocumentSnapshot[Any]") -> Standing:
@@ -93,32 +87,24 @@ def standing(snapshot: "DocumentSnapshot[Any]") -> Standing:
     return Standing(**known | {"store_id": snapshot.id, "claimed": claim["ticket"] if claim else None})
 
 
-def older_than(version: int) -> Criterion:
-    """Storefronts that show an older version of the categories."""
-    return lambda store: store.categories_version < version and not store.is_empty
-
-
-def stale(version: int, now: datetime) -> Criterion:
-    """Storefronts that are out of date for whatever reason, unless an operator holds them where they are.
+def is_stale(store: Standing, version: int, now: datetime) -> bool:
+    """Whether a storefront is out of date by its standing, and no operator holds it where it is.
 
     Args:
         version: of the categories.
     """
-
-    def is_stale(store: Standing) -> bool:
-        aged = store.built_at is not None and store.built_at < now - STALE_AFTER
-        behind = store.requested > store.built or store.categories_version < version
-        return (behind or aged) and not (store.is_empty or store.is_held)
-
-    return is_stale
+    aged = store.built_at is not None and store.built_at < now - STALE_AFTER
+    behind = store.requested > store.built or store.categories_version < version
+    return (behind or aged) and not store.is_held
 
 
 @dataclass(frozen=True)
 class Refreshing:
-    """Walks: a read a store, and two writes for each that needs a rebuild."""
+    """Walks: a read a store, at night two, and a write and a task for each that needs a rebuild."""
 
     db: "AsyncClient"
     requests: RebuildRequests
+    batches: EventBatches
     fan_outs: FanOuts
     clock: Clock
 
@@ -128,9 +114,8 @@ class Refreshing:
         if task.which == "categories" and not task.after and progress.done >= progress.version:
             return
         version = task.version or progress.version
-        criterion = older_than(version) if task.which == "categories" else stale(version, self.clock())
         page = await self._page(task.after)
-        needy = [store for store in page if criterion(store)]
+        needy = await self._needy(task, version, page)
         await self._request(needy)
         _log.info(
             "storefronts.refreshed", extra={"which": task.which, "page": len(page), "stores": len(needy)}
@@ -143,6 +128,25 @@ class Refreshing:
         if after:
             query = query.start_after({"__name__": stores.document(after)})
         return [standing(snapshot) async for snapshot in query.stream()]
+
+    async def _needy(self, task: RefreshTask, version: int, page: Sequence[Standing]) -> list[Standing]:
+        if task.which == "categories":
+            return [store for store in page if store.categories_version < version]
+        now = self.clock()
+        found = [store for store in page if is_stale(store, version, now)]
+        others = [store for store in page if not store.is_held and store not in found]
+        return [*found, *await self._with_events(others)]
+
+    async def _with_events(self, stores: Sequence[Standing]) -> list[Standing]:
+        """Those for which there are events that no build has counted: a read each."""
+        several = asyncio.Semaphore(_AT_ONCE)
+
+        async def pending(store: Standing) -> bool:
+            async with several:
+                return bool(await self.batches.pending(store.store_id, limit=1).get())
+
+        found = await asyncio.gather(*(pending(store) for store in stores))
+        return list(compress(stores, found))
 
     async def _request(self, needy: Sequence[Standing]) -> None:
         waiting = [RebuildTask(store_id=each.store_id, ticket=each.requested) for each in needy if each.waits]
