@@ -4,7 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from functions.prices.lines import BadLine
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from functions.prices.feeds import Position
+from functions.prices.lines import BadLine, Fault, FeedLine
+from functions.prices.parsing import Format, Parsed, judged
+from functions.prices.screening import screened
+
+MAX_BAD_LINES = 1_000
 
 
 class Range(NamedTuple):
@@ -37,3 +45,72 @@ class Part:
     bad_lines: Sequence[BadLine]
     end: int
     line: int
+
+
+def part_of(parsed: Parsed, by: Format, start: Position, size: int) -> Part:
+    """The part that a block becomes.
+
+    Args:
+        by: the format, which judges what is doubtful.
+        start: where the block begins.
+        size: how many bytes of the feed it is.
+    """
+    found = screened(parsed.columns)
+    doubtful = parsed.rows.filter(pc.invert(found.sure)).to_pylist()
+    judgements = [(index, judged(parsed.record(index), by)) for index in sorted([*doubtful, *parsed.others])]
+    good = [(index, line) for index, line in judgements if isinstance(line, FeedLine)]
+    bad = [BadLine(start.line + index, *fault) for index, fault in judgements if isinstance(fault, Fault)]
+    content, stores = _by_store(
+        # Rows and lines are fewer than bytes in a block: 32 bits hold their numbers, and are the fastest to sort.
+        _with(parsed.rows.filter(found.sure).cast(pa.int32()), [index for index, _ in good]),
+        _with(found.store_ids.filter(found.sure).dictionary_decode(), [line.store_id for _, line in good]),
+        _with(found.lines.filter(found.sure), [_text(line) for _, line in good]),
+    )
+    return Part(
+        content=content,
+        stores=stores,
+        good=sum(each.lines for each in stores.values()),
+        bad=len(bad),
+        bad_lines=bad[:MAX_BAD_LINES],
+        end=start.offset + size,
+        line=start.line + len(parsed.lines),
+    )
+
+
+def _with(column: pa.Array, more: Sequence[object]) -> pa.Array:
+    return pa.concat_arrays([column, pa.array(more, column.type)]) if more else column
+
+
+def _text(line: FeedLine) -> str:
+    """As :mod:`functions.prices.screening` makes it of a row."""
+    fields = (
+        line.sku,
+        line.price,
+        line.currency,
+        int(line.available),
+        line.category_id,
+        line.product_id,
+        line.name,
+    )
+    return "\t".join(map(str, fields)) + "\n"
+
+
+def _by_store(numbers: pa.Array, store_ids: pa.Array, lines: pa.Array) -> tuple[bytes, dict[str, Range]]:
+    """The content of a part, and where each store is in it.
+
+    Args:
+        numbers: by which the lines are in the order of the feed.
+    """
+    known = store_ids.dictionary_encode()
+    codes = pc.rank(known.dictionary).cast(pa.int32()).take(known.indices)
+    # Two stable sorts by small numbers, which need no comparisons: by the feed's order, then by store.
+    order = pc.array_sort_indices(numbers)
+    order = order.take(pc.array_sort_indices(codes.take(order)))
+    ordered = lines.take(order)
+    counts = pc.value_counts(codes.take(order)).field("counts").to_pylist()
+    behind = pc.cumulative_sum(pc.binary_length(ordered))
+    ends = behind.take(pc.subtract(pc.cumulative_sum(pa.array(counts, pa.int64())), 1)).to_pylist()
+    ranges = zip([0, *ends], ends, counts, strict=False)
+    stores = zip(sorted(known.dictionary.to_pylist()), ranges, strict=True)
+    content = ordered.buffers()[2].slice(0, ends[-1]).to_pybytes() if ends else b""
+    return content, {store: Range(begin, end - begin, count) for store, (begin, end, count) in stores}

@@ -28,6 +28,7 @@ HEAVY = {
     "google.cloud.storage": set[str](),
     "algoliasearch": {"functions.returns.main", "functions.returns.search_main"},
     "PIL": {"functions.images.compression_main"},
+    "pyarrow": {"functions.prices.ingest_main"},
     "redis": set[str](),
     # Never: its every use has a lighter way (shared/clients.py), or is of the deployment's and no function's.
     "algoliasearch.search.client": set[str](),
