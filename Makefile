@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3 chooses the interpreter; ARGS="-k name" goes to pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint openapi bench-returns bench-products bench-images lock clean
+.PHONY: help run test lint openapi bench-returns bench-products bench-images bench-storefront lock clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -10,7 +10,7 @@ LOCK := --quiet --strip-extras --no-header --no-emit-index-url --no-emit-find-li
 USABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 run: $(INSTALLED) ## The whole system on http://127.0.0.1:8080 (PORT=, DATA_DIR=, SEED=none, LOG=1)
 	@exec $(BIN)/python -m infra.local
@@ -40,6 +40,9 @@ bench-images: $(INSTALLED) ## Rendering of images, measured: beside npm's sharp 
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@npm install --prefix tests/benchmarks/images --no-package-lock --no-audit --no-fund --silent
 	@$(BIN)/python -m tests.benchmarks.images $(ARGS)
+
+bench-storefront: $(INSTALLED) ## Price feeds to storefronts, measured: and a main page that is read recursively beside it
+	@$(BIN)/python -m tests.benchmarks.storefront $(ARGS)
 
 lock: $(INSTALLED) ## Pin again what pyproject.toml asks for
 	@$(BIN)/pip-compile $(LOCK) --output-file requirements.txt pyproject.toml

@@ -18,6 +18,7 @@ def _function(entry_point: str, source: str) -> Any:
 
 _APPLICATIONS: Mapping[str, Callable[[], Any]] = {
     "products": lambda: _function("products", "main.py"),
+    "storefront": lambda: _function("storefront", "main.py"),
     "hello": lambda: _function("hello", "tests/benchmarks/hello.py"),
     "bare": lambda: hello.bare,
 }

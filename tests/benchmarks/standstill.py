@@ -17,13 +17,26 @@ def pause_all(environment: Mapping[str, str]) -> None:
     Args:
         environment: of the local cloud's clients.
     """
-    location = f"projects/{environment['GOOGLE_CLOUD_PROJECT']}/locations/{environment['REGION']}"
-    topology = load()
+    location = _location(environment)
     with grpc.insecure_channel(environment["CLOUD_TASKS_EMULATOR_HOST"]) as channel:
         tasks = CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
-        for queue in topology.queues:
+        for queue in load().queues:
             tasks.pause_queue(name=f"{location}/queues/{queue}")
+    pause_schedules(environment)
+
+
+def pause_schedules(environment: Mapping[str, str]) -> None:
+    """Pause every schedule: nothing happens but what comes of the benchmark's own requests, by queues and events.
+
+    Args:
+        environment: of the local cloud's clients.
+    """
+    location = _location(environment)
     with grpc.insecure_channel(environment["CLOUD_SCHEDULER_EMULATOR_HOST"]) as channel:
         scheduler = CloudSchedulerClient(transport=CloudSchedulerGrpcTransport(channel=channel))
-        for schedule in topology.schedules:
+        for schedule in load().schedules:
             scheduler.pause_job(name=f"{location}/jobs/{schedule}")
+
+
+def _location(environment: Mapping[str, str]) -> str:
+    return f"projects/{environment['GOOGLE_CLOUD_PROJECT']}/locations/{environment['REGION']}"

@@ -74,6 +74,11 @@ class System:
         )
         self.memory = PeakMemory(self.functions)
 
+    @property
+    def cpu(self) -> float:
+        """Seconds of CPU that functions and stand-ins have used so far."""
+        return _cpu(self.functions) + _cpu(self.stand_ins)
+
     async def call(self, method: str, path: str, **request: Any) -> Any:
         """The JSON of a successful answer.
 
