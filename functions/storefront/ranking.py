@@ -21,7 +21,7 @@ The expectation of S is p(1-p) ((k-1) + ρ (N - Σnᵢ²/N - (k-1))), whence ρ.
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 # The least and the most that the average of a store may weigh, in views.
@@ -40,25 +40,26 @@ class Prior:
 
         Orders without their views, such as by telephone or from views that were not reported, count as views.
         """
-        return (orders + self.alpha) / (max(views, orders) + self.alpha + self.beta)
+        # No max(): this is asked for each item of a store, and a call takes longer than all the rest.
+        return (orders + self.alpha) / ((views if views > orders else orders) + self.alpha + self.beta)
 
 
 # One order in a hundred views, as sure as a hundred views make it: until there is something to learn from.
 DEFAULT = Prior(1.0, 99.0)
 
 
-def prior_of(counts: Collection[tuple[int, int]]) -> Prior:
+def prior_of(counts: Iterable[tuple[int, int]]) -> Prior:
     """The prior of a store, the same for the same items in whatever order.
 
     Args:
-        counts: views and orders of each item that has any.
+        counts: views and orders of its items.
 
     Returns:
-        The :data:`DEFAULT` for a store in which no view, or every view, became an order: it has no spread to learn
-        from. With a single item, its average and the default's weight.
+        The :data:`DEFAULT` for a store in which no view, or every view, became an order: there is no spread to learn
+        from. If items cannot be compared, being one or of one view each, their average and the default's weight.
     """
-    items = [(max(views, orders), orders) for views, orders in counts if views or orders]
-    views, orders = sum(each[0] for each in items), sum(each[1] for each in items)
+    items = [(views if views > orders else orders, orders) for views, orders in counts if views or orders]
+    views, orders = sum([seen for seen, _ in items]), sum([bought for _, bought in items])
     if not 0 < orders < views:
         return DEFAULT
     average = orders / views
@@ -69,12 +70,11 @@ def prior_of(counts: Collection[tuple[int, int]]) -> Prior:
 def _strength(items: Collection[tuple[int, int]], views: int, average: float) -> float:
     """α + β, by the formula above."""
     chance = len(items) - 1
-    room = views - sum(seen * seen for seen, _ in items) / views - chance
+    room = views - sum([seen * seen for seen, _ in items]) / views - chance
     if room <= 0:
-        # A single item, or none with more than one view.
         return DEFAULT.alpha + DEFAULT.beta
-    # Σ n (x/n - p)² = Σ x²/n - p² N. A sum that does not depend on the order: pages come in any.
-    spread = math.fsum(bought * bought / seen for seen, bought in items) - average * average * views
+    # S in another form, Σxᵢ²/nᵢ - p²N, as a sum that does not depend on the order of the items.
+    spread = math.fsum([bought * bought / seen for seen, bought in items]) - average * average * views
     excess = (spread / (average * (1 - average)) - chance) / room
     least, most = STRENGTHS
     return min(max(1 / excess - 1, least), most) if excess > 0 else most

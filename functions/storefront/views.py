@@ -16,6 +16,7 @@ names in small letters, then of their ids; products in that of their rating (ran
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -23,19 +24,18 @@ import orjson
 
 from functions.storefront.ranking import prior_of
 from functions.storefront.tree import Category, CategoryTree, by_name
-from shared.assortments import Page
+from shared.assortments import EMPTY_PAGE, Page
 from shared.money import decimal_string
 
 # How many products are shown of a category.
 BEST = 20
 _LEVELS = 3
 
+# A store has fewer prices than products, and finding a currency's decimals takes long.
+_price = lru_cache(maxsize=50_000)(decimal_string)
+
 # Views and orders by SKU.
 Counts = Mapping[str, tuple[int, int]]
-# An item as it is on a page: SKU, price, currency, available, category, product, name.
-_Row = tuple[str, int, str, bool, str, str, str]
-# A product by which lists of the best are ordered: its rating, negative; its SKU; and how it is served.
-_Product = tuple[float, str, bytes]
 
 
 @dataclass(frozen=True)
@@ -73,26 +73,26 @@ class _Node:
 
     Args:
         products: how many, with those of its descendants.
-        best: of all these.
+        best: of all these, the rows.
         best_json: the same as it is served.
     """
 
     category: Category
     products: int
-    best: Sequence[_Product]
+    best: Sequence[int]
     best_json: orjson.Fragment
     children: Sequence["_Node"]
 
 
-def build_views(tree: CategoryTree, pages: Iterable[Page], counts: Counts) -> Views:
+def build_views(tree: CategoryTree, pages: Sequence[Page], counts: Counts) -> Views:
     """The views of a store with these categories, items and counts; the same for pages in whatever order.
 
     Each item is looked at once: it is compared in its own category alone, and what is best above that is chosen from
     the best of the children.
     """
-    available, unavailable = _available(pages)
-    homes, homeless = _homes(tree, available)
-    tops = _Growth(tree, homes, counts).nodes(None)
+    items = _joined(pages)
+    homes, homeless = _homes(tree, items)
+    tops = _Growth(tree, items, homes, counts).nodes(None)
     seconds = [child for node in tops for child in node.children]
     thirds = [child for node in seconds for child in node.children]
     return Views(
@@ -104,28 +104,25 @@ def build_views(tree: CategoryTree, pages: Iterable[Page], counts: Counts) -> Vi
         shown=Shown(
             products=sum(node.products for node in tops),
             categories=len(tops) + len(seconds) + len(thirds),
-            unavailable=unavailable,
+            unavailable=items.available.count(False),
             homeless=homeless,
         ),
     )
 
 
-def _available(pages: Iterable[Page]) -> tuple[dict[str, list[_Row]], int]:
-    """The available items by category, and how many there are that are not."""
-    rows: dict[str, list[_Row]] = defaultdict(list)
-    unavailable = 0
-    for page in pages:
-        for row in zip(*page, strict=True):
-            if row[3]:
-                rows[row[4]].append(row)
-            else:
-                unavailable += 1
-    return rows, unavailable
+def _joined(pages: Sequence[Page]) -> Page:
+    """All items in one page: columns of a store take a tenth of the objects that a record for each item would."""
+    columns = zip(*pages, strict=True)
+    return Page(*(list(chain.from_iterable(column)) for column in columns)) if pages else EMPTY_PAGE
 
 
-def _homes(tree: CategoryTree, rows: Mapping[str, list[_Row]]) -> tuple[dict[str, list[_Row]], int]:
-    """The items by the category of the three levels in which they count, and how many have none."""
-    homes: dict[str, list[_Row]] = defaultdict(list)
+def _homes(tree: CategoryTree, items: Page) -> tuple[dict[str, list[int]], int]:
+    """The available items by the category of the three levels in which they count, and how many have none."""
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row, category_id in enumerate(items.category_ids):
+        if items.available[row]:
+            rows[category_id].append(row)
+    homes: dict[str, list[int]] = defaultdict(list)
     homeless = 0
     for category_id, found in rows.items():
         path = tree.path(category_id)[:_LEVELS]
@@ -137,22 +134,23 @@ def _homes(tree: CategoryTree, rows: Mapping[str, list[_Row]]) -> tuple[dict[str
 
 
 class _Growth:
-    """The nodes of a store, from the leaves upwards.
+    """The nodes of a store, from the leaves upwards. An item is a row of ``items``.
 
     Args:
-        homes: the items that count in each category itself.
+        homes: the rows that count in each category itself.
     """
 
-    def __init__(self, tree: CategoryTree, homes: Mapping[str, Sequence[_Row]], counts: Counts) -> None:
+    def __init__(
+        self, tree: CategoryTree, items: Page, homes: Mapping[str, Sequence[int]], counts: Counts
+    ) -> None:
+        self._items = items
         self._homes = homes
-        self._counts = counts
-        self._prior = prior_of(
-            [counts[row[0]] for rows in homes.values() for row in rows if row[0] in counts]
-        )
-        self._unseen = self._prior.rating(0, 0)
+        rating = prior_of(counts.values()).rating
+        seen, unseen = counts.get, (0, 0)
+        self._ratings = [rating(*seen(sku, unseen)) for sku in items.skus]
         self._below: dict[str | None, dict[str, Category]] = defaultdict(dict)
         for home in homes:
-            for category in tree.path(home):
+            for category in tree.path(home)[:_LEVELS]:
                 self._below[category.parent_id][category.id] = category
 
     def nodes(self, parent_id: str | None) -> list[_Node]:
@@ -162,28 +160,32 @@ class _Growth:
     def _node(self, category: Category) -> _Node:
         children = self.nodes(category.id)
         own = self._homes.get(category.id, ())
-        best = sorted(chain(self._best(own), *(child.best for child in children)))[:BEST]
+        best = self._best([*self._best(own), *chain.from_iterable(child.best for child in children)])
         return _Node(
             category=category,
-            products=len(own) + sum(child.products for child in children),
+            products=len(own) + sum([child.products for child in children]),
             best=best,
-            best_json=orjson.Fragment(b"[%b]" % b",".join([product[-1] for product in best])),
+            best_json=orjson.Fragment(orjson.dumps([self._product(row) for row in best])),
             children=children,
         )
 
-    def _best(self, rows: Iterable[_Row]) -> list[_Product]:
-        ranked = sorted((-self._rating(row[0]), row[0], row) for row in rows)
-        return [(rating, sku, _product(row)) for rating, sku, row in ranked[:BEST]]
+    def _best(self, rows: Iterable[int]) -> list[int]:
+        # In two stable sorts, whose keys are there already: the least important first.
+        by_sku = sorted(rows, key=self._items.skus.__getitem__)
+        return sorted(by_sku, key=self._ratings.__getitem__, reverse=True)[:BEST]
 
-    def _rating(self, sku: str) -> float:
-        seen = self._counts.get(sku)
-        return self._prior.rating(*seen) if seen else self._unseen
-
-
-def _product(row: _Row) -> bytes:
-    sku, price, currency, _, _, product_id, name = row
-    shown = {"sku": sku, "name": name, "price": decimal_string(price, currency), "currency": currency}
-    return orjson.dumps(shown | {"product_id": product_id} if product_id else shown)
+    def _product(self, row: int) -> dict[str, str]:
+        items = self._items
+        currency = items.currencies[row]
+        product = {
+            "sku": items.skus[row],
+            "name": items.names[row],
+            "price": _price(items.prices[row], currency),
+            "currency": currency,
+        }
+        if product_id := items.product_ids[row]:
+            product["product_id"] = product_id
+        return product
 
 
 def _brief(node: _Node) -> dict[str, Any]:
