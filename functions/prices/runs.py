@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition, NotFound
 
 from shared.clock import Clock
-from shared.errors import TransientError
+from shared.errors import PermanentError, TransientError
 from shared.latch import Latch
 
 if TYPE_CHECKING:
@@ -137,6 +137,17 @@ class Runs:
         """One run: one read."""
         return stored_run(await self.document(run_id).get())
 
+    async def existing(self, run_id: str) -> Run:
+        """One run that is sure to have been there: one read.
+
+        Raises:
+            PermanentError: it is not kept any more.
+        """
+        run = await self.get(run_id)
+        if run is None:
+            raise PermanentError(f"The run {run_id} is not kept any more.")
+        return run
+
     async def begin(self, new: NewRun) -> Run:
         """The run of a feed, made now if there is none. One write, or one more read.
 
@@ -158,10 +169,7 @@ class Runs:
         }
         with suppress(AlreadyExists):
             await self.document(new.id).create(fields)
-        run = await self.get(new.id)
-        if run is None:
-            raise TransientError("The run has gone between two looks at it.")
-        return run
+        return await self.existing(new.id)
 
     async def refuse(
         self, run: Run, reason: str, counts: Counts | None = None, report: str | None = None
@@ -197,6 +205,25 @@ class Runs:
                 return True
         raise TransientError("Somebody else keeps writing the run.")
 
+    async def start_series(self, run: Run, fields: Mapping[str, Any], members: int) -> bool:
+        """Make a run ``running``, its tasks still to be enqueued; ``False`` if it is not as it was read any more.
+
+        Args:
+            fields: what else is to change; ``series`` among it, if it is to be another one than it is.
+            members: how many stores the series is about.
+        """
+        now = self._clock()
+        batch = self._db.batch()
+        latch = self.latch(run.id, fields.get("series", run.series))
+        latch.open(batch, now + FINISHED_WITHIN, members)
+        started = {"status": "running", "enqueued": False, "deadline": now + ENQUEUED_WITHIN}
+        self.write_change(batch, run, {**fields, **started})
+        try:
+            await batch.commit()
+        except CONFLICTS:
+            return False
+        return True
+
     async def change(self, run: Run, fields: Mapping[str, Any]) -> bool:
         """Change some fields of a run; ``False`` if it is not as it was read any more."""
         batch = self._db.batch()
@@ -212,20 +239,18 @@ class Runs:
         unchanged = self._db.write_option(last_update_time=run.update_time)
         batch.update(self.document(run.id), dict(fields), option=unchanged)
 
-    async def open_runs(
-        self, status: Literal["ingesting", "running"], before: datetime, limit: int
-    ) -> list[Run]:
+    async def overdue(self, status: RunStatus, now: datetime, limit: int) -> list[Run]:
         """Runs of a status whose deadline has passed, the most overdue first: a read each."""
         from google.cloud.firestore import FieldFilter
 
-        overdue = (
+        found = (
             self._db.collection(COLLECTION)
             .where(filter=FieldFilter("status", "==", status))
-            .where(filter=FieldFilter("deadline", "<", before))
+            .where(filter=FieldFilter("deadline", "<", now))
             .order_by("deadline")
             .limit(limit)
         )
-        return [run async for snapshot in overdue.stream() if (run := stored_run(snapshot))]
+        return [run async for snapshot in found.stream() if (run := stored_run(snapshot))]
 
 
 def _counted(counts: Counts | None) -> dict[str, int]:
