@@ -10,10 +10,12 @@ from starlette.routing import Route
 
 from functions.images.backfill_api import BackfillApi
 from functions.ops.dead_letters_api import DeadLettersApi
+from functions.prices.runs_api import PriceRunsApi
 from functions.products.images_api import ProductImagesApi
 from functions.products.products_api import ProductsApi
 from functions.returns.returns_api import ReturnsApi
 from functions.returns.search_api import SearchApi
+from functions.storefront.storefront_api import StorefrontApi
 from functions.storefront.categories_api import CategoriesApi
 from infra.topology import Topology
 from shared.openapi import Operation
@@ -34,6 +36,8 @@ APIS: Mapping[str, Sequence[type[Api]]] = {
     "search-order-return-index-data": [SearchApi],
     "products": [ProductsApi, ProductImagesApi],
     "image-backfill": [BackfillApi],
+    "price-runs": [PriceRunsApi],
+    "storefront": [StorefrontApi],
     "categories": [CategoriesApi],
     "ops": [DeadLettersApi],
 }

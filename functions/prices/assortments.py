@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from functions.prices.merging import EMPTY_LEDGER, PageChange, deciding, entered
 from shared.assortments import (
     EMPTY_PAGE,
+    MAX_PAGE_ITEMS,
     Ledger,
     Page,
     assortment_document,
@@ -48,11 +49,16 @@ class Assortment:
 
 
 class Assortments:
-    """Reads assortments and writes changes of their pages."""
+    """Reads assortments and writes changes of their pages.
 
-    def __init__(self, db: "AsyncClient", clock: Clock) -> None:
+    Args:
+        max_page_items: a page with more is split.
+    """
+
+    def __init__(self, db: "AsyncClient", clock: Clock, max_page_items: int = MAX_PAGE_ITEMS) -> None:
         self._db = db
         self._clock = clock
+        self.max_page_items = max_page_items
 
     async def get(self, store_id: str, retailer: str) -> Assortment:
         """The assortment of a store: one read. If there is none, it is empty and belongs to ``retailer``."""

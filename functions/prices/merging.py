@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions.prices.lines_of_parts import Line
-from shared.assortments import EMPTY_PAGE, MAX_PAGE_ITEMS, Ledger, Page, page_of, sku_hash
+from shared.assortments import EMPTY_PAGE, Ledger, Page, page_of, sku_hash
 
 # An item of a page, in the order of a line's fields.
 _Row = tuple[str, int, str, bool, str, str, str]
@@ -73,7 +73,7 @@ def merge(
     pages: Mapping[str, Page],
     lines: Mapping[str, Iterable[Line]],
     stamp: str,
-    max_items: int = MAX_PAGE_ITEMS,
+    max_items: int,
 ) -> list[PageChange]:
     """What the feed of ``stamp`` changes: pages, or only who decides about their items.
 

@@ -91,10 +91,11 @@ class Updating:
         pages = await chunk.seen.get(assortment, said.keys())
         if pages is None:
             return False
-        *first, last = commits(merge(assortment.ledger, pages, said, chunk.store.stamp))
+        changes = merge(assortment.ledger, pages, said, chunk.store.stamp, self.assortments.max_page_items)
+        *first, last = commits(changes)
         try:
-            for changes in first:
-                assortment = await self._commit(chunk, assortment, changes, lambda _: None)
+            for some in first:
+                assortment = await self._commit(chunk, assortment, some, lambda _: None)
             latch = self.stores.latch(chunk.store.run_id, chunk.store.store_id, chunk.store.series)
             await self._commit(chunk, assortment, last, partial(latch.arrive, member=chunk.number))
         except CONFLICTS:
