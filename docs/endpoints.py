@@ -15,8 +15,8 @@ from functions.products.images_api import ProductImagesApi
 from functions.products.products_api import ProductsApi
 from functions.returns.returns_api import ReturnsApi
 from functions.returns.search_api import SearchApi
-from functions.storefront.storefront_api import StorefrontApi
 from functions.storefront.categories_api import CategoriesApi
+from functions.storefront.storefront_api import StorefrontApi
 from infra.topology import Topology
 from shared.openapi import Operation
 
