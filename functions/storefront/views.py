@@ -143,14 +143,15 @@ class _Growth:
     def __init__(
         self, tree: CategoryTree, items: Page, homes: Mapping[str, Sequence[int]], counts: Counts
     ) -> None:
-        self._items = items
+        self._skus = items.skus
+        self._ratings = _ratings(items.skus, counts)
         self._homes = homes
-        rating = prior_of(counts.values()).rating
-        seen, unseen = counts.get, (0, 0)
-        self._ratings = [rating(*seen(sku, unseen)) for sku in items.skus]
+        self._own = {home: self._best(rows) for home, rows in homes.items()}
+        # In the order in which they are in memory, which takes half the time of any other.
+        self._json = {row: _product(items, row) for row in sorted(chain.from_iterable(self._own.values()))}
         self._below: dict[str | None, dict[str, Category]] = defaultdict(dict)
         for home in homes:
-            for category in tree.path(home)[:_LEVELS]:
+            for category in tree.path(home):
                 self._below[category.parent_id][category.id] = category
 
     def nodes(self, parent_id: str | None) -> list[_Node]:
@@ -159,33 +160,40 @@ class _Growth:
 
     def _node(self, category: Category) -> _Node:
         children = self.nodes(category.id)
-        own = self._homes.get(category.id, ())
-        best = self._best([*self._best(own), *chain.from_iterable(child.best for child in children)])
+        best = self._own.get(category.id, [])
+        if children:
+            best = self._best([*best, *chain.from_iterable(child.best for child in children)])
         return _Node(
             category=category,
-            products=len(own) + sum([child.products for child in children]),
+            products=len(self._homes.get(category.id, ())) + sum([child.products for child in children]),
             best=best,
-            best_json=orjson.Fragment(orjson.dumps([self._product(row) for row in best])),
+            best_json=orjson.Fragment(b"[%b]" % b",".join([self._json[row] for row in best])),
             children=children,
         )
 
     def _best(self, rows: Iterable[int]) -> list[int]:
         # In two stable sorts, whose keys are there already: the least important first.
-        by_sku = sorted(rows, key=self._items.skus.__getitem__)
+        by_sku = sorted(rows, key=self._skus.__getitem__)
         return sorted(by_sku, key=self._ratings.__getitem__, reverse=True)[:BEST]
 
-    def _product(self, row: int) -> dict[str, str]:
-        items = self._items
-        currency = items.currencies[row]
-        product = {
-            "sku": items.skus[row],
-            "name": items.names[row],
-            "price": _price(items.prices[row], currency),
-            "currency": currency,
-        }
-        if product_id := items.product_ids[row]:
-            product["product_id"] = product_id
-        return product
+
+def _ratings(skus: Iterable[str], counts: Counts) -> list[float]:
+    prior = prior_of(counts.values())
+    rating, unseen, seen = prior.rating, prior.rating(0, 0), counts.get
+    return [rating(*count) if (count := seen(sku)) else unseen for sku in skus]
+
+
+def _product(items: Page, row: int) -> bytes:
+    currency = items.currencies[row]
+    product = {
+        "sku": items.skus[row],
+        "name": items.names[row],
+        "price": _price(items.prices[row], currency),
+        "currency": currency,
+    }
+    if product_id := items.product_ids[row]:
+        product["product_id"] = product_id
+    return orjson.dumps(product)
 
 
 def _brief(node: _Node) -> dict[str, Any]:
