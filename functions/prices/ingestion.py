@@ -6,8 +6,8 @@ and all end with the same run.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -23,6 +23,8 @@ from shared.events import StoredObject
 
 if TYPE_CHECKING:
     from functions.prices.splitting import Part
+
+_log = logging.getLogger(__name__)
 
 FUNCTION = "ingest-price-feed"
 # Of the function's 540 seconds; the rest is for the plan of a feed whose reading ends just then.
@@ -98,7 +100,15 @@ class Ingestion:
         if refusal := summary.refusal(self.max_bad_share):
             await self.runs.refuse(run, refusal, summary.counts, report)
             return None
-        return await self.planning.plan(run, summary.counts, report, summary.stores())
+        stores = summary.stores()
+        note = {
+            "run": run.id,
+            "lines": summary.counts.lines,
+            "bad": summary.counts.bad,
+            "stores": len(stores),
+        }
+        _log.info("prices.feed_read", extra=note)
+        return await self.planning.plan(run, summary.counts, report, stores)
 
     async def _read(self, run_id: str, feed: Feed, stored: StoredObject) -> None:
         until = self.clock() + _READING
@@ -109,7 +119,7 @@ class Ingestion:
         """Go on behind the last part; whether that led to the end of the feed."""
         number = await self.workspace.count(run_id)
         start = (await self.workspace.index(run_id, number - 1)).end if number else START
-        with closing(self.feeds.open(stored)) as stream:
+        with self.feeds.open(stored) as stream:
             parts = self.read(stream, feed, start)
             while part := await asyncio.to_thread(next, parts, None):
                 index = await self.workspace.add(run_id, number, part)

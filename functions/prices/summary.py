@@ -58,7 +58,7 @@ class Summary:
             return "It has no lines."
         if not good or bad > max_bad_share * (good + bad):
             return (
-                f"{bad:,} of {good + bad:,} lines are bad, and a feed is taken with at most {max_bad_share:.2%} of "
+                f"{bad:,} of {good + bad:,} lines are bad, and a feed is taken with at most {max_bad_share * 100:g} % of "
                 "them. The report says what is wrong."
             )
         if len(self._ranges) > MAX_STORES:

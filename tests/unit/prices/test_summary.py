@@ -64,7 +64,7 @@ def test_a_feed_without_a_good_line_is_refused_whatever_share_may_be_bad(
 
 def test_a_refusal_says_how_many_lines_are_bad() -> None:
     assert of_lines(2000, 1000).refusal(0.05) == (
-        "1,000 of 3,000 lines are bad, and a feed is taken with at most 5.00% of them. The report says what is wrong."
+        "1,000 of 3,000 lines are bad, and a feed is taken with at most 5 % of them. The report says what is wrong."
     )
 
 
