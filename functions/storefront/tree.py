@@ -127,8 +127,11 @@ class CategoryTree:
     def refusals(self, placements: Sequence[Placement]) -> list[TreeRefusal]:
         """Why these cannot be put all at once: one for each that is at fault itself; empty if they can."""
         wanted = {each.id: each for each in placements}
-        judged = (_judged(each, self._trail(each.id, wanted)) for each in wanted.values())
-        return [*_repeated(placements), *(refusal for refusal in judged if refusal)]
+        if len(wanted) < len(placements):
+            # As long as it is open which of two counts, nothing else can be judged.
+            return list(_repeated(placements))
+        judged = (_judged(each, self._trail(each.id, wanted)) for each in placements)
+        return [refusal for refusal in judged if refusal]
 
     def removed(self, category_id: str) -> "CategoryTree":
         """The tree without a category that has nothing below it; the same tree if it was not there.
