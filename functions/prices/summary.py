@@ -57,9 +57,10 @@ class Summary:
         if not good and not bad:
             return "It has no lines."
         if not good or bad > max_bad_share * (good + bad):
+            most = f"{max_bad_share * 100:g} %"
             return (
-                f"{bad:,} of {good + bad:,} lines are bad, and a feed is taken with at most {max_bad_share * 100:g} % of "
-                "them. The report says what is wrong."
+                f"{bad:,} of {good + bad:,} lines are bad, and a feed is taken with at most {most} of them. The report "
+                "says what is wrong."
             )
         if len(self._ranges) > MAX_STORES:
             return f"It has lines of more than {MAX_STORES:,} stores. Is store_id the right column?"
