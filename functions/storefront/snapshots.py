@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from google.api_core.exceptions import InvalidArgument
+
 from functions.storefront.counters import Counters
 from functions.storefront.events import Batch, EventBatches, pending_batch
 from functions.storefront.shards import tree_documents
@@ -47,15 +49,18 @@ class Snapshots:
         """A store as it is now.
 
         Raises:
-            TransientError: a page is missing, which is so only while somebody repairs the store by hand.
+            TransientError: the transaction has expired, after a minute without a read; or a page is missing, which is
+                so only while somebody repairs the store by hand.
         """
         from google.cloud.firestore import async_transactional
 
         async def read(transaction: "AsyncTransaction") -> Snapshot:
             return await self._read(transaction, store_id)
 
-        # Begun anew with each call, as the client's transactions are.
-        snapshot: Snapshot = await async_transactional(read)(self._db.transaction(read_only=True))
+        try:
+            snapshot: Snapshot = await async_transactional(read)(self._db.transaction(read_only=True))
+        except InvalidArgument as error:
+            raise TransientError(f"The snapshot was lost: {error}") from error
         return snapshot
 
     async def _read(self, transaction: "AsyncTransaction", store_id: str) -> Snapshot:

@@ -37,9 +37,13 @@ class Work:
     # More than one where the work does several things at once.
     gates: list[asyncio.Future[None]] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    dead: bool = False
 
     async def pause(self) -> None:
         """Stop here until the test opens the gate."""
+        if self.dead:
+            # The dead do nothing more, not even what clients do on their way out, such as to roll back.
+            raise asyncio.CancelledError
         gate = asyncio.get_running_loop().create_future()
         self.gates.append(gate)
         self.arrived.set()
@@ -179,8 +183,11 @@ class Workshop:
     async def kill(self, work: Work) -> None:
         """``work`` dies where it stands."""
         assert work.running is not None
+        work.dead = True
         work.running.cancel()
         await asyncio.wait([work.running])
+        for gate in work.gates:
+            gate.cancel()
         self.works.remove(work)
 
     async def _until_gate(self, work: Work) -> None:
