@@ -161,7 +161,10 @@ class Platform(Workshop):
 
     async def shown(self) -> dict[str, int]:
         """Which version of the categories each store shows."""
-        return {store_id: fields["categories_version"] for store_id, fields in (await self.stored()).items()}
+        return {
+            store_id: fields.get("categories_version", 0)
+            for store_id, fields in (await self.stored()).items()
+        }
 
     async def tickets(self) -> dict[str, int]:
         """How many tickets were drawn for each store."""

@@ -40,10 +40,10 @@ async def at_gate(platform: Platform, gate: int) -> Work | None:
 
 
 async def platforms(worlds: FirestoreServer) -> AsyncIterator[tuple[Platform, int]]:
-    """A platform of two stores for each gate; to be left when the work at hand has no more of them."""
+    """A platform of a store for each gate; to be left when the work at hand has no more of them."""
     for gate in GATES:
         platform = Platform(worlds.database(), worlds.clock)
-        await platform.open_stores(*STORES)
+        await platform.write(["s1"], current=None)
         yield platform, gate
     raise AssertionError("more gates are needed")
 
@@ -107,7 +107,7 @@ async def test_a_build_stands_anywhere_while_a_change_is_told_of(worlds: Firesto
         await _changed_beside(platform, build)
         platform.clock.advance(SOON)
         await platform.run_due()
-        assert await platform.shown() == {"s1": 1, "s2": 1}
+        assert await platform.shown() == {"s1": 1}
         if not build:
             return
 
@@ -132,7 +132,7 @@ async def test_a_walk_dies_wherever_it_stands(worlds: FirestoreServer) -> None:
             await platform.kill(walk)
         # Its delivery is repeated: nobody needs to sweep.
         await platform.run_due()
-        assert await platform.shown() == {"s1": 1, "s2": 1}
+        assert await platform.shown() == {"s1": 1}
         if not walk:
             return
 
