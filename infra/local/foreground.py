@@ -12,6 +12,7 @@ import aiohttp
 import uvloop
 
 from infra.local.data_directory import DataDirectory
+from infra.local.demo.groceries import load_groceries
 from infra.local.demo.load import (
     DemoError,
     FrontDoor,
@@ -22,6 +23,8 @@ from infra.local.demo.load import (
 )
 from infra.local.demo.shops import load_market
 from infra.local.demo.show import commands, describe_catalog, describe_load, describe_search, describe_sync
+from infra.local.demo.show_storefronts import describe_change, describe_storefronts
+from infra.local.demo.storefronts import change_prices, load_storefronts
 from infra.local.environment import AUDIENCE
 from infra.local.options import Options
 from infra.local.running import Running, running
@@ -86,12 +89,7 @@ async def _serve(
             await _until_answered(system, session)
             door = FrontDoor(session, _token(system, sub="demo", roles=["ops"]))
             if options.seed == "demo" and not directory.is_seeded():
-                print(describe_load(await load_returns(door, system.cloud.clock.now().date())), flush=True)
-                await _sync_and_search(door, _FIRST_SYNC_SECONDS)
-                # Last, since what comes of it goes on for a while, and is not waited for.
-                pictures = f"{system.base_url}/_local/pictures"
-                catalog = await load_products(_sellers_doors(system, session), pictures)
-                print(f"\n{describe_catalog(catalog)}", flush=True)
+                await _seed(system, session, door)
                 directory.mark_seeded()
             else:
                 await _sync_and_search(door, _LATER_SYNC_SECONDS)
@@ -104,6 +102,32 @@ def _introduce(system: Running, options: Options) -> None:
     print(f"Backstock is on {system.base_url}, its data in {_short(options.data_dir)}{firestore}.")
     print(f"Clients in another shell: . {_short(system.environment_file)}")
     print(f"The functions' log:       {_short(system.log)}\n", flush=True)
+
+
+async def _seed(system: Running, session: aiohttp.ClientSession, door: FrontDoor) -> None:
+    """Load the demo, and tell of it.
+
+    Args:
+        door: an operator's.
+    """
+    print(describe_load(await load_returns(door, system.cloud.clock.now().date())), flush=True)
+    await _sync_and_search(door, _FIRST_SYNC_SECONDS)
+    storefronts = await load_storefronts(door, _grocers_doors(system, session))
+    print(f"\n{describe_storefronts(storefronts)}", flush=True)
+    print(describe_change(await change_prices(door)), flush=True)
+    # Last, since what comes of it goes on for a while, and is not waited for.
+    pictures = f"{system.base_url}/_local/pictures"
+    catalog = await load_products(_sellers_doors(system, session), pictures)
+    print(f"\n{describe_catalog(catalog)}", flush=True)
+
+
+def _grocers_doors(system: Running, session: aiohttp.ClientSession) -> dict[str, FrontDoor]:
+    """Somebody of each grocer."""
+    accounts = [grocer.account for grocer in load_groceries().grocers]
+    return {
+        account: FrontDoor(session, _token(system, sub="demo", account=account, roles=["retailer"]))
+        for account in accounts
+    }
 
 
 def _sellers_doors(system: Running, session: aiohttp.ClientSession) -> dict[str, FrontDoor]:

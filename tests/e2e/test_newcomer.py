@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.demo.feeds import BAD_LINES, morning_feed, noon_feed
+from infra.local.demo.groceries import load_groceries
 from infra.local.demo.returns import demo_returns
 from infra.local.demo.shops import load_market
 from tests.e2e.harness import LocalCloud, local_cloud
@@ -27,6 +29,8 @@ def test_it_tells_what_happened(newcomer: LocalCloud) -> None:
     assert "2,400 index operations" in newcomer.text
     assert "RET-" in newcomer.text
     assert "products of 6 sellers" in newcomer.text
+    assert "20 storefronts were built" in newcomer.text
+    assert "the other 17 were not touched" in newcomer.text
 
 
 def test_the_index_holds_every_return_that_is_not_cancelled(newcomer: LocalCloud) -> None:
@@ -42,11 +46,61 @@ def _status(entry: dict[str, str], now: datetime) -> str:
     return entry["next_status"] if changed else entry["status"]
 
 
+def test_every_store_has_a_storefront(newcomer: LocalCloud) -> None:
+    for store in [store for grocer in load_groceries().grocers for store in grocer.stores]:
+        page = newcomer.http.get(f"/storefront/{store}").raise_for_status().json()
+        assert len(page["categories"]) == 6
+        assert all(top["best"] for top in page["categories"])
+
+
+def test_a_storefront_leads_from_its_main_page_down_to_the_third_level(newcomer: LocalCloud) -> None:
+    tree = newcomer.http.get("/storefront/leith/tree").raise_for_status().json()
+    assert "garden" not in json.dumps(tree)
+    levels = 0
+    below = tree["categories"]
+    while below:
+        levels += 1
+        shown = newcomer.http.get(f"/storefront/leith/categories/{below[0]['id']}").raise_for_status().json()
+        assert (shown["name"], shown["products"]) == (below[0]["name"], below[0]["products"])
+        below = below[0]["children"]
+    assert levels == 3
+
+
+def test_a_feed_that_changes_little_wrote_and_rebuilt_little(newcomer: LocalCloud) -> None:
+    grocer = load_groceries().grocers[0]
+    feed = noon_feed(grocer)
+    runs = newcomer.http.get("/price-runs", headers=newcomer.token("retailer", account=grocer.account))
+    run = next(run for run in runs.raise_for_status().json()["runs"] if run["feed"] == feed.name)
+    assert (run["status"], run["good"], run["stores"]) == ("done", len(feed.items), len(grocer.stores))
+    assert (run["totals"]["items_changed"], run["totals"]["pages_written"]) == (len(feed.items) // 100, 3)
+    generations = {store: _generation(newcomer, store) for store in grocer.stores[1:]}
+    assert generations == {store: 2 if store in ("torino", "genova") else 1 for store in grocer.stores[1:]}
+
+
+def _generation(newcomer: LocalCloud, store: str) -> int:
+    generation: int = newcomer.http.get(f"/storefront/{store}").raise_for_status().json()["generation"]
+    return generation
+
+
+def test_bad_lines_are_reported_beside_their_feed(newcomer: LocalCloud) -> None:
+    grocer = load_groceries().grocers[1]
+    feed = morning_feed(grocer)
+    runs = newcomer.http.get("/price-runs", headers=newcomer.token("retailer", account=grocer.account))
+    (run,) = runs.raise_for_status().json()["runs"]
+    assert (run["status"], run["good"], run["bad"]) == ("done", len(feed.items), BAD_LINES)
+    report = newcomer.http.get(f"/_local/{run['report']}").raise_for_status()
+    lines = [json.loads(line) for line in report.text.splitlines()]
+    first = len(feed.items) + 1
+    assert [line["line"] for line in lines] == list(range(first, first + BAD_LINES))
+    assert [line["column"] for line in lines] == ["price", "currency", "price", "name", "available", None]
+    assert all(line["reason"] for line in lines)
+
+
 def test_every_command_that_it_prints_works_when_pasted(newcomer: LocalCloud, tmp_path: Path) -> None:
     if not shutil.which("curl"):
         pytest.skip("curl is not installed")
     commands = [line.strip() for line in newcomer.output if line.startswith("  ") and "curl" in line]
-    assert len(commands) == 12
+    assert len(commands) == 17
     strict = 'curl() { command curl --fail-with-body "$@" && echo; }'
     script = "\n".join(("set -eu", strict, *commands))
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=tmp_path, check=False)
@@ -57,7 +111,10 @@ def test_every_command_that_it_prints_works_when_pasted(newcomer: LocalCloud, tm
     assert "boots" in answers[2]["products"][0]["product_name"]
     assert len(answers[3]["images"]) == 2
     assert answers[4]["products"][0]["product_name"] == "Gas lantern"
-    assert answers[5]["dead_letters"] == []
+    assert answers[5]["categories"]
+    assert answers[6]["name"] == "Coffee"
+    assert answers[9]["object"] == "feeds/casa-verde/evening.csv"
+    assert answers[10]["dead_letters"] == []
     assert len(answers) == len(commands) - 2  # two keep their answers, in TOKEN and SELLER
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.local.demo.load import CatalogReport, LoadReport, SearchReport, SyncReport
+from infra.local.demo.show_storefronts import storefront_commands
 
 _SELLER = "nordlicht-outdoor"
 
@@ -73,6 +74,7 @@ def commands(base_url: str) -> str:
             f"""  curl -s -H "Authorization: Bearer $SELLER" '{base_url}/products?name=boots&sort=product_price'""",
             f"""  curl -s -H "Authorization: Bearer $SELLER" {json_type} {base_url}/products -d '{product}'""",
             f"""  curl -s -H "Authorization: Bearer $SELLER" '{base_url}/products?name=lantern'""",
+            *(f"  {command}" for command in storefront_commands(base_url)),
             f'  curl -s -H "Authorization: Bearer $TOKEN" {base_url}/ops/dead-letters',
             f"  curl -s -X POST {base_url}/_local/schedules/returnsUpdateCron:run",
             f"""  curl -s -X POST {base_url}/_local/clock:advance -d '{{"seconds": 900}}'""",
