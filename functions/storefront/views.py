@@ -119,8 +119,8 @@ def _joined(pages: Sequence[Page]) -> Page:
 def _homes(tree: CategoryTree, items: Page) -> tuple[dict[str, list[int]], int]:
     """The available items by the category of the three levels in which they count, and how many have none."""
     rows: dict[str, list[int]] = defaultdict(list)
-    for row, category_id in enumerate(items.category_ids):
-        if items.available[row]:
+    for row, (available, category_id) in enumerate(zip(items.available, items.category_ids, strict=True)):
+        if available:
             rows[category_id].append(row)
     homes: dict[str, list[int]] = defaultdict(list)
     homeless = 0
