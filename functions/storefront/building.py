@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from functions.storefront import counters as counting
 from functions.storefront.counters import Counters
 from functions.storefront.documents import Packed, packed, view_document
-from functions.storefront.events import MAX_FOLDED, EventBatches
+from functions.storefront.events import EventBatches
 from functions.storefront.generations import Generation, Storefront, claimed, flipped
 from functions.storefront.shards import stored_tree
 from functions.storefront.snapshots import Snapshot, Snapshots
@@ -96,7 +96,7 @@ class Rebuild:
         _log.info(
             "storefront.built", extra={**_of(mine), **_cost(snapshot, made), "seconds": _since(started)}
         )
-        if after.requested > mine.requested and len(snapshot.batches) == MAX_FOLDED:
+        if self._leaves_some(snapshot):
             await self.requests.publish([RebuildTask(store_id=task.store_id, ticket=after.requested)])
 
     async def _write(self, mine: Storefront, contents: Mapping[str, bytes]) -> None:
@@ -118,7 +118,6 @@ class Rebuild:
             categories_version=made.categories_version,
             stats=asdict(made.shown),
         )
-        left_over = len(snapshot.batches) == MAX_FOLDED
 
         def also(batch: "AsyncWriteBatch") -> None:
             self.counters.write(batch, mine.store_id, snapshot.counters, made.counters)
@@ -126,10 +125,14 @@ class Rebuild:
 
         return await self.states.step(
             mine.store_id,
-            lambda state, now: flipped(state, generation, now, again=left_over),
+            lambda state, now: flipped(state, generation, now, again=self._leaves_some(snapshot)),
             seen=mine,
             also=also,
         )
+
+    def _leaves_some(self, snapshot: Snapshot) -> bool:
+        """Whether there may be more events than were read."""
+        return len(snapshot.batches) == self.batches.at_once
 
 
 def _batches(contents: Mapping[str, bytes]) -> Iterator[list[str]]:

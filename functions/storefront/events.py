@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient, AsyncWriteBatch, DocumentSnapshot
 
 COLLECTION = "storefront_events"
-# How many batches one rebuild folds: with counters and pointer they are one commit, which has 500 writes at most.
-MAX_FOLDED = 400
+# With counters and pointer they are one commit, which has 500 writes at most.
+_MAX_FOLDED = 400
 # How long it is known that a batch has been there, so that it may be sent again without counting twice.
 KEPT = timedelta(days=30)
 
@@ -37,9 +37,14 @@ class Batch:
 
 
 class EventBatches:
-    """The ``storefront_events`` collection: documents ``{store_id}:{batch_id}``."""
+    """The ``storefront_events`` collection: documents ``{store_id}:{batch_id}``.
 
-    def __init__(self, db: "AsyncClient", clock: Clock) -> None:
+    Args:
+        at_once: how many batches one rebuild folds at most.
+    """
+
+    def __init__(self, db: "AsyncClient", clock: Clock, at_once: int = _MAX_FOLDED) -> None:
+        self.at_once = at_once
         self._db = db
         self._clock = clock
 
@@ -61,12 +66,16 @@ class EventBatches:
                 detail = f"Batch {batch_id!r} was other events when it came first; give each batch a name of its own."
                 raise Problem(409, "batch-differs", detail) from None
 
-    def pending(self, store_id: str, limit: int = MAX_FOLDED) -> Any:
-        """The query of batches that are not folded yet: a read each, one if there are none."""
+    def pending(self, store_id: str, limit: int | None = None) -> Any:
+        """The query of batches that are not folded yet: a read each, one if there are none.
+
+        Args:
+            limit: how many of them; as many as are folded at once, if it is not given.
+        """
         from google.cloud.firestore import FieldFilter
 
         of_store = FieldFilter("pending", "==", store_id)
-        return self._db.collection(COLLECTION).where(filter=of_store).limit(limit)
+        return self._db.collection(COLLECTION).where(filter=of_store).limit(limit or self.at_once)
 
     def write_folded(self, batch: "AsyncWriteBatch", folded: Iterable[Batch]) -> None:
         """Have these batches folded when ``batch`` commits: a write each."""

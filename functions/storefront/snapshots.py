@@ -49,8 +49,8 @@ class Snapshots:
         """A store as it is now.
 
         Raises:
-            TransientError: the transaction has expired, after a minute without a read; or a page is missing, which is
-                so only while somebody repairs the store by hand.
+            TransientError: the transaction could not begin, or has expired after a minute without a read; or a page is
+                missing, which is so only while somebody repairs the store by hand.
         """
         from google.cloud.firestore import async_transactional
 
@@ -59,7 +59,8 @@ class Snapshots:
 
         try:
             snapshot: Snapshot = await async_transactional(read)(self._db.transaction(read_only=True))
-        except InvalidArgument as error:
+        except (InvalidArgument, ValueError) as error:
+            # The client tries to roll back what has not begun, and tells of that alone: by a ValueError.
             raise TransientError(f"The snapshot was lost: {error}") from error
         return snapshot
 

@@ -32,13 +32,13 @@ from functions.storefront.states import States
 from functions.storefront.tree import Placement
 from functions.storefront.upkeep import Sweeper
 from infra.local.clock import Clock
-from shared.assortments import Page, assortment_document, encode_page, page_document
+from shared.assortments import Page, assortment_document, decode_page, encode_page, page_document
 from shared.errors import TransientError
 from shared.problems import Problem
 from shared.storefronts import STOREFRONT_REBUILD, RebuildRequests, RebuildTask, StorefrontTask
 from shared.tasks import Attempt
 from tests.integration import steps
-from tests.integration.steps import FakeQueues, Task, Workshop
+from tests.integration.steps import FakeQueues, Task, Work, Workshop
 
 STORE = "s1"
 SKUS = ("apple", "pear", "plum")
@@ -80,16 +80,7 @@ class World(Workshop):
         self.requests = RebuildRequests(db, self.queues, clock.now)
         self.states = States(db, clock.now)
         self.batches = EventBatches(db, clock.now)
-        counters = Counters(db)
-        self.rebuild = Rebuild(
-            db=db,
-            states=self.states,
-            snapshots=Snapshots(db, counters, self.batches),
-            counters=counters,
-            batches=self.batches,
-            requests=self.requests,
-            clock=clock.now,
-        )
+        self.rebuild = self._builder(self.batches)
         self.removal = Removal(db, self.states)
         # The sweeper finds that the walk for the world's categories never began.
         fan_outs = FanOuts(db, self.queues, clock.now)
@@ -106,6 +97,22 @@ class World(Workshop):
         self.floor = 0
         # What each generation was seen to show.
         self.seen: dict[tuple[int, str, str], bytes] = {}
+
+    def _builder(self, batches: EventBatches) -> Rebuild:
+        counters = Counters(self.db)
+        return Rebuild(
+            db=self.db,
+            states=self.states,
+            snapshots=Snapshots(self.db, counters, batches),
+            counters=counters,
+            batches=batches,
+            requests=self.requests,
+            clock=self.clock.now,
+        )
+
+    def fold_at_most(self, batches: int) -> None:
+        """Have rebuilds fold no more batches of events at once."""
+        self.rebuild = self._builder(EventBatches(self.db, self.clock.now, batches))
 
     async def furnish(self) -> None:
         """Categories and items, of revision 0."""
@@ -146,13 +153,21 @@ class World(Workshop):
 
         await self.begin("request", requested)
 
+    async def go_back(self) -> Storefront:
+        """What a rollback does.
+
+        Raises:
+            Problem: 409, there is nothing to go back to.
+        """
+        return await self.states.step(STORE, lambda state, now: rolled_back(state, None, now))
+
     async def roll_back(self) -> None:
         await self.begin("rollback", self._roll_back)
 
     async def _roll_back(self) -> None:
         self.rolling_back += 1
         try:
-            await self.states.step(STORE, lambda state, now: rolled_back(state, None, now))
+            await self.go_back()
         except Problem as problem:
             if problem.status != 409:
                 raise
@@ -212,6 +227,11 @@ class World(Workshop):
             await self.deliver(task)
         await self.finish()
 
+    async def finish_but(self, other: Work) -> None:
+        """Let everything under way come to its end, except one piece of work."""
+        while rest := [work for work in self.works if work is not other]:
+            await self.step(rest[0])
+
     async def until_quiet(self) -> None:
         """Time passes, everything is tried again and swept, until nothing is to happen to the store."""
         for _ in range(30):
@@ -235,6 +255,11 @@ class World(Workshop):
         assert state
         return state
 
+    async def stored(self) -> int:
+        """The revision of the change that came last, which need not be the one that was begun last."""
+        page = await page_document(self.db, STORE, next(iter(PAGES))).get()
+        return decode_page(page.get("content")).prices[0] // 100
+
     async def shown(self) -> Shown:
         """What a new process shows."""
         return await Reader(self).main_page()
@@ -257,7 +282,7 @@ class World(Workshop):
         self.floor = 0
         await self.request()
         await self.until_quiet()
-        assert (await self.shown()).revision == self.revision
+        assert (await self.shown()).revision == await self.stored()
         assert await self.counts() == expected(sent for sent, _ in self.sent.values())
         state, documents = await self.state(), await self.documents()
         assert set(documents) == set(state.generations) == {state.current, state.previous} - {None}
