@@ -26,7 +26,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--stores", type=int, nargs="*", default=[10, 100, 1_000], metavar="N")
     parser.add_argument("--repeats", type=int, default=9, help="of each rebuild (default 9)")
-    parser.add_argument("--reads", type=int, default=5, help="of the recursive main page (default 5)")
+    parser.add_argument("--reads", type=int, default=3, help="of the recursive main page (default 3)")
     parser.add_argument("--quick", action="store_true", help="small and once: a look, in half a minute")
     options = parser.parse_args(arguments)
     options.market, options.small = Market(), 2_000
@@ -52,7 +52,7 @@ async def _one_store(options: argparse.Namespace) -> list[Bound]:
         await rebuilding.load(stores, rebuilding.STORE, market.products)
         await rebuilding.load(stores, _SMALL, small)
         sizes = {_SMALL: small, rebuilding.STORE: market.products}
-        readings = await main_page.measure(stores, sizes, Times(1_000, 20, options.reads))
+        readings = await main_page.measure(stores, sizes, Times(1_000, options.repeats, options.reads))
         main_page.show_readings(readings)
         computed = await computing.measure(stores, rebuilding.STORE, repeats)
         rebuilds = await rebuilding.measure(stores, repeats)

@@ -27,7 +27,7 @@ GATHERED_SECONDS, GRACE_SECONDS = 60, 660
 
 @dataclass(frozen=True)
 class Logged:
-    """A line of the functions' log. ``at`` is in seconds since the epoch, by the functions' clock."""
+    """A line of the functions' log. ``at`` is in seconds since the epoch, by this process's clock."""
 
     at: float
     fields: Mapping[str, Any]
@@ -38,15 +38,13 @@ class Storefronts:
 
     Args:
         directory: for feeds that are to be uploaded.
-
-    Attributes:
-        ahead: by how many seconds the functions' clock is ahead of this process's.
     """
 
     def __init__(self, system: System, market: Market, directory: Path) -> None:
         self.system = system
         self.market = market
-        self.ahead = 0.0
+        # By how many seconds the functions' clock is before ours.
+        self._ahead = 0.0
         self._directory = directory
         self._feeds = 0
 
@@ -78,7 +76,7 @@ class Storefronts:
             with feed.open("rb") as body:
                 await self.system.call("PUT", f"/_local/feeds/{RETAILER}/{feed.name}", data=body)
             await self.settled()
-        newest = (await self.system.call("GET", "/price-runs?limit=1"))["price_runs"][0]
+        newest = (await self.system.call("GET", "/price-runs?limit=1"))["runs"][0]
         if newest["status"] != "done":
             raise RuntimeError(f"the run of {feed.name} has not ended well: {newest}")
         return spans[0]
@@ -111,7 +109,7 @@ class Storefronts:
     async def later(self, seconds: float) -> None:
         """Let time pass, and what is due then come to its end."""
         moved = await self.system.call("POST", "/_local/clock:advance", json={"seconds": seconds})
-        self.ahead = moved["offset"]
+        self._ahead = moved["offset"]
         await self.settled()
 
     async def sweep(self) -> Span:
@@ -122,12 +120,12 @@ class Storefronts:
         return spans[0]
 
     def logged(self, message: str) -> list[Logged]:
-        """The lines of the functions' log that say so, in their order."""
+        """The lines of the functions' log that say so, in their order. Times are right since the clock moved last."""
         lines = (self.system.cloud.data_dir / "functions.log").read_bytes().splitlines()
         # Most lines are of other messages: only those that have the words are parsed.
         entries = (orjson.loads(line) for line in lines if message.encode() in line and line[:1] == b"{")
         return [
-            Logged(datetime.fromisoformat(entry["time"]).timestamp(), entry)
+            Logged(datetime.fromisoformat(entry["time"]).timestamp() - self._ahead, entry)
             for entry in entries
             if entry["message"] == message
         ]

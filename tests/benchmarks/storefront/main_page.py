@@ -16,13 +16,14 @@ from google.cloud.firestore import AsyncClient
 from tests.benchmarks.report import Bound, show
 from tests.benchmarks.serving import Recipe, Server, serving
 from tests.benchmarks.storefront.driving import Storefronts
-from tests.benchmarks.storefront.recursive import MOST_PARENTS, write_categories, write_items
+from tests.benchmarks.storefront.recursive import MOST_PARENTS, write_categories, write_store
 
 _OURS, _RECURSIVE = "storefront", "recursive"
 _WARM, _UNCHANGED, _COLD = "views, warm", "views, 304", "views, cold"
 _BATCHED, _ONE_BY_ONE = f"recursive, {MOST_PARENTS} categories a query", "recursive, a query a category"
 _RECURSIVE_SERVICE = ("uvicorn", "tests.benchmarks.storefront.recursive_service:app", "--loop", "uvloop")
 _RECURSIVE_SECONDS = 600
+_THOUSANDS = 4_000
 
 
 @dataclass(frozen=True)
@@ -141,11 +142,13 @@ async def measure(stores: Storefronts, sizes: dict[str, int], times: Times) -> l
     with TemporaryDirectory(prefix="bench-storefront-") as logs:
         async with serving(recipes, Path(logs)) as servers, aiohttp.ClientSession(timeout=timeout) as session:
             pages = {store_id: MainPage(stores, session, servers, store_id) for store_id in sizes}
-            return [
-                reading
-                for store_id, page in pages.items()
-                for reading in await _readings(page, sizes[store_id], times)
-            ]
+            readings = []
+            for store_id, page in pages.items():
+                readings += await _readings(page, sizes[store_id], times)
+            # How it is mostly written: measured with the first store alone, as it takes minutes with a large one.
+            store_id, page = next(iter(pages.items()))
+            alone = {"params": {"parents": "1"}}
+            return [*readings, await page.read(sizes[store_id], _ONE_BY_ONE, 1, _RECURSIVE, **alone)]
 
 
 async def _readings(page: MainPage, products: int, times: Times) -> list[Reading]:
@@ -155,7 +158,6 @@ async def _readings(page: MainPage, products: int, times: Times) -> list[Reading
         await page.read(products, _UNCHANGED, times.warm, _OURS, headers=unchanged),
         await page.read_cold(products, times.cold),
         await page.read(products, _BATCHED, times.recursive, _RECURSIVE),
-        await page.read(products, _ONE_BY_ONE, 1, _RECURSIVE, params={"parents": "1"}),
     ]
 
 
@@ -166,7 +168,7 @@ async def _write_adjacent(stores: Storefronts, sizes: dict[str, int], environmen
     db = AsyncClient(project=environment["GOOGLE_CLOUD_PROJECT"])
     await write_categories(db, stores.market.categories)
     for store_id, products in sizes.items():
-        await write_items(db, store_id, stores.market.sold_by(0, products))
+        await write_store(db, store_id, list(stores.market.sold_by(0, products)))
 
 
 def show_readings(readings: Sequence[Reading]) -> None:
@@ -174,7 +176,10 @@ def show_readings(readings: Sequence[Reading]) -> None:
     show(
         "The main page, one request after the other (times: the recursive way's p50 over the p50)",
         ("products", "", "requests", "p50 ms", "p99 ms", "documents", "KB", "times"),
-        [_row(reading, _of(readings, reading.products, _BATCHED)) for reading in readings],
+        [
+            _row(reading, _of(readings, reading.products, _BATCHED))
+            for reading in sorted(readings, key=lambda reading: reading.products)
+        ],
     )
 
 
@@ -199,14 +204,17 @@ def bounds(readings: Sequence[Reading]) -> list[Bound]:
         claims += [
             Bound(f"{products:,} products: documents of a main page, warm", warm.documents, 1),
             Bound(f"{products:,} products: documents of a main page, cold", cold.documents, 2),
-            Bound(
-                f"{products:,} products: documents, warm over recursive",
-                warm.documents / recursive.documents,
-                0.001,
-            ),
-            Bound(f"{products:,} products: p50, warm over recursive", warm.p50 / recursive.p50, 0.01),
-            Bound(f"{products:,} products: p50, cold over recursive", cold.p50 / recursive.p50, 0.01),
         ]
+        # The goal is one against thousands: of fewer, a request's own time is too large a part.
+        if recursive.documents >= _THOUSANDS:
+            claims += [
+                Bound(
+                    f"{products:,} products: {way.way}, its p50 over the recursive way's",
+                    way.p50 / recursive.p50,
+                    0.01,
+                )
+                for way in (warm, cold)
+            ]
     return claims
 
 

@@ -62,6 +62,8 @@ async def _after_events(stores: Storefronts, day: str) -> Span:
 
 async def measure_removal(stores: Storefronts, repeats: int) -> Rebuilds:
     """Rebuild the store when a generation has become too old, and let the sweeper remove that."""
+    await stores.later(GRACE_SECONDS)
+    await stores.sweep()
     spans = []
     for _ in range(repeats):
         await stores.later(GRACE_SECONDS)

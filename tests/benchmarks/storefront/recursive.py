@@ -3,22 +3,23 @@
 This is the first system of those who taught us: a record for each category with its parent's id, and for each level a
 look-up of the next, with the best items of each. It gets every advantage. What the database can do, it does: 30 parents
 to a query, only items that are to be had, queries of a level at once. Views and orders are in the items' own
-documents, and they are ranked by the product's own code. What remains is the way itself: to know the best of a
-department, read all that is below it.
+documents, what they are compared with was computed beforehand, and they are ranked by the product's own code. What
+remains is the way itself: to know the best of a department, read all that is below it.
 """
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import chain
 from typing import Any
 
 from google.cloud.firestore import AsyncClient
 from google.cloud.firestore_v1.base_query import FieldFilter
 
+from functions.storefront.ranking import Prior, prior_of
 from tests.benchmarks.storefront.market import Category, Item
 
-CATEGORIES, ITEMS = "adjacent_categories", "adjacent_items"
+CATEGORIES, ITEMS, STORES = "adjacent_categories", "adjacent_items", "adjacent_stores"
 # The most values that Firestore takes in one `in`. https://firebase.google.com/docs/firestore/query-data/queries
 MOST_PARENTS = 30
 _QUERIES_AT_ONCE = 16
@@ -65,6 +66,11 @@ class RecursiveStorefront:
             level, _ = await asyncio.gather(self._children(nodes), self._fill(nodes, store_id))
         return tops
 
+    async def prior(self, store_id: str) -> Prior:
+        """What the store's items are compared with."""
+        snapshot = await self._db.collection(STORES).document(store_id).get()
+        return Prior(snapshot.get("alpha"), snapshot.get("beta"))
+
     async def _children(self, parents: Mapping[str, Node]) -> list[Node]:
         """The next level, hung below its parents."""
         children = []
@@ -100,11 +106,12 @@ async def write_categories(db: AsyncClient, categories: Iterable[Category]) -> N
     await _write(db, ((f"{CATEGORIES}/{each.id}", each._asdict()) for each in categories))
 
 
-async def write_items(db: AsyncClient, store_id: str, items: Iterable[Item]) -> None:
-    """A document for each of a store's items."""
+async def write_store(db: AsyncClient, store_id: str, items: Sequence[Item]) -> None:
+    """A document for each of a store's items, and one for the store."""
+    prior = prior_of([(item.views, item.orders) for item in items])
+    await db.collection(STORES).document(store_id).set(asdict(prior))
     await _write(
-        db,
-        ((f"{ITEMS}/{store_id}:{each.sku}", each._asdict() | {"store_id": store_id}) for each in items),
+        db, ((f"{ITEMS}/{store_id}:{each.sku}", each._asdict() | {"store_id": store_id}) for each in items)
     )
 
 

@@ -3,6 +3,7 @@
 ``uvicorn tests.benchmarks.storefront.recursive_service:app``; with ``?parents=1`` a query asks about one category.
 """
 
+import asyncio
 import os
 from collections.abc import Iterator
 from functools import cache
@@ -15,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from functions.storefront.ranking import Prior, prior_of
+from functions.storefront.ranking import Prior
 from functions.storefront.views import BEST
 from shared.money import decimal_string
 from tests.benchmarks.storefront.market import CURRENCY
@@ -27,20 +28,17 @@ def _db() -> AsyncClient:
     return AsyncClient(project=os.environ["GOOGLE_CLOUD_PROJECT"])
 
 
-def main_page(tops: list[Node]) -> bytes:
+def main_page(tops: list[Node], prior: Prior) -> bytes:
     """The departments with their best products and the names of their children, without what is empty."""
-    prior = prior_of([_seen(item) for top in tops for item in top.all_items() if item["views"]])
     return orjson.dumps({"categories": [_top(node, prior) for node in _sold(tops)]})
 
 
 def _top(node: Node, prior: Prior) -> Document:
-    ranked = sorted(node.all_items(), key=lambda item: (-prior.rating(*_seen(item)), item["sku"]))
+    ranked = sorted(
+        node.all_items(), key=lambda item: (-prior.rating(item["views"], item["orders"]), item["sku"])
+    )
     children = [_brief(child) for child in _sold(node.children)]
     return _brief(node) | {"best": [_product(item) for item in ranked[:BEST]], "children": children}
-
-
-def _seen(item: Document) -> tuple[int, int]:
-    return item["views"], item["orders"]
 
 
 def _sold(nodes: list[Node]) -> Iterator[Node]:
@@ -59,8 +57,9 @@ def _product(item: Document) -> Document:
 
 async def _get(request: Request) -> Response:
     parents = int(request.query_params.get("parents", MOST_PARENTS))
-    tops = await RecursiveStorefront(_db(), parents).tree(request.path_params["store_id"])
-    return Response(main_page(tops), media_type="application/json")
+    storefront, store_id = RecursiveStorefront(_db(), parents), request.path_params["store_id"]
+    tops, prior = await asyncio.gather(storefront.tree(store_id), storefront.prior(store_id))
+    return Response(main_page(tops, prior), media_type="application/json")
 
 
 app: Any = Starlette(routes=[Route("/{store_id}", _get)])
