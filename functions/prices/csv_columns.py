@@ -1,6 +1,6 @@
 """CSV as columns: Arrow reads the records that are whole lines, and well-formed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from functions.prices.blocks import Block
+from functions.prices.blocks import MAX_RECORD_BYTES, Block
 from functions.prices.csv_records import MAX_RECORD_LINES, WELL_FORMED, fields_of, record_at
 from functions.prices.lines import Fault
-from functions.prices.parsing import Parsed, all_but, are_filled, are_text, lines_of, with_line_feeds
+from functions.prices.parsing import Parsed, with_line_feeds
 
 # What has few different values, so that each need be looked at once.
 _REPEATED = {"store_id", "currency", "available", "category_id"}
@@ -27,19 +27,25 @@ class CsvFormat:
     def parse(self, block: Block) -> Parsed:
         """See :class:`functions.prices.parsing.Format`."""
         data = with_line_feeds(block)
-        lines = lines_of(data)
+        lines = pc.split_pattern(pa.scalar(data, pa.binary()), "\n").values[:-1]
         clear = _are_clear(lines, data)
         joined, unread = _joined(lines, pc.indices_nonzero(pc.invert(clear)).to_pylist(), block.is_last)
         if unread:
             lines, clear = lines[:-unread], clear[:-unread]
         inside = {index for first, record in joined.items() for index in _lines_behind(first, record)}
-        plain = pc.and_(pc.and_(clear, are_filled(lines)), all_but(inside, len(lines)))
+        plain = pc.and_(pc.and_(clear, _are_filled(lines)), _all_but(inside, len(lines)))
         rows = pc.indices_nonzero(plain)
-        columns, ragged = self._read(data if len(rows) == len(lines) and not unread else _text(lines, plain))
-        plain = pc.and_(plain, all_but(rows.take(ragged).to_pylist(), len(lines)))
+        columns, ragged = self._read(_text(lines.filter(plain)) if len(rows) < len(lines) or unread else data)
+        plain = pc.and_(plain, _all_but(rows.take(ragged).to_pylist(), len(lines)))
         done = pc.or_(plain, pc.equal(pc.binary_length(lines), 0))
-        others = set(pc.indices_nonzero(pc.invert(done)).to_pylist()) - inside
-        return Parsed(lines, columns, pc.indices_nonzero(plain), sorted(others), joined, unread)
+        return Parsed(
+            lines=len(lines),
+            columns=columns,
+            rows=pc.indices_nonzero(plain),
+            others=sorted(set(pc.indices_nonzero(pc.invert(done)).to_pylist()) - inside),
+            record=lambda index: joined.get(index) or lines[index].as_py(),
+            unread=unread,
+        )
 
     def values(self, record: str) -> Mapping[str, Any] | Fault:
         """See :class:`functions.prices.parsing.Format`."""
@@ -72,7 +78,7 @@ class CsvFormat:
 
 def _are_clear(lines: pa.Array, data: bytes) -> pa.Array:
     """Which lines are well-formed UTF-8: records by themselves, unless they are inside of one that began before."""
-    clear = are_text(lines)
+    clear = _are_text(lines)
     # Arrow takes a lone CR for the end of a line.
     for suspect in ("\r", '"'):
         if suspect.encode() in data:
@@ -107,5 +113,37 @@ def _lines_behind(first: int, record: bytes) -> range:
     return range(first + 1, first + 1 + record.count(b"\n"))
 
 
-def _text(lines: pa.Array, wanted: pa.Array) -> bytes:
-    return b"".join(line + b"\n" for line in lines.filter(wanted).to_pylist())
+def _text(lines: pa.Array) -> bytes:
+    whole = pa.ListArray.from_arrays(pa.array([0, len(lines)], pa.int32()), lines)
+    text: bytes = pc.binary_join(whole, pa.scalar(b"\n"))[0].as_py()
+    return text
+
+
+def _are_filled(lines: pa.Array) -> pa.Array:
+    """Which lines are neither empty nor longer than a record may be."""
+    lengths = pc.binary_length(lines)
+    return pc.and_(pc.greater(lengths, 0), pc.less_equal(lengths, MAX_RECORD_BYTES))
+
+
+def _are_text(lines: pa.Array) -> pa.Array:
+    """Which lines are UTF-8."""
+    try:
+        lines.cast(pa.string())
+    except pa.ArrowInvalid:
+        return pa.array(map(_is_text, lines.to_pylist()), pa.bool_())
+    return pa.repeat(True, len(lines))
+
+
+def _all_but(indices: Collection[int], count: int) -> pa.Array:
+    """True ``count`` times, but at ``indices``."""
+    if not indices:
+        return pa.repeat(True, count)
+    return pc.invert(pc.is_in(pa.arange(0, count), pa.array(indices, pa.int64())))
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -50,7 +50,7 @@ def _next(text: Text, by: Format, start: Position, count: int) -> Part | None:
     ahead = text.peek(count)
     block = block_of(ahead, ends=len(ahead) < count)
     parsed = by.parse(block)
-    if len(parsed.lines) == 0:
+    if parsed.lines == 0:
         return None
     text.advance(len(ahead) if block.is_last else len(without_last_lines(block.lines, parsed.unread)))
     if block.is_cut:

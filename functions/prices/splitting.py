@@ -73,7 +73,7 @@ def part_of(parsed: Parsed, by: Format, start: Position, size: int) -> Part:
         bad=len(bad),
         bad_lines=bad[:MAX_BAD_LINES],
         end=start.offset + size,
-        line=start.line + len(parsed.lines),
+        line=start.line + parsed.lines,
     )
 
 
