@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from google.cloud.storage import Bucket
 
 # A feed comes in requests of this size; one of them is in memory.
-_RANGE_BYTES = 8 * 1024 * 1024
+_RANGE_BYTES = 4 * 1024 * 1024
 
 
 class FeedBucket:
