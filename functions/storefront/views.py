@@ -111,7 +111,7 @@ def build_views(tree: CategoryTree, pages: Sequence[Page], counts: Counts) -> Vi
 
 
 def _joined(pages: Sequence[Page]) -> Page:
-    """All items in one page: columns of a store take a tenth of the objects that a record for each item would."""
+    """All items in one page: without an object for each item there is less for the garbage collector to look at."""
     columns = zip(*pages, strict=True)
     return Page(*(list(chain.from_iterable(column)) for column in columns)) if pages else EMPTY_PAGE
 
