@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from shared.assortments import CategoryId, ProductId, Sku, StoreId
 from shared.openapi import AnswerBody
@@ -20,11 +20,14 @@ IfNoneMatch = Annotated[
 class ShownProduct(AnswerBody):
     """A product as shoppers see it in a category."""
 
+    # What has no value is absent.
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
     sku: Sku
     name: str
     price: str = Field(description="A decimal number.", examples=["12.50"])
     currency: str = Field(description="ISO 4217.", examples=["EUR"])
-    product_id: ProductId | None = Field(None, description="Its id in the catalog; absent if it has none.")
+    product_id: ProductId | None = Field(None, description="Its id in the catalog")
 
 
 class CategoryName(AnswerBody):
@@ -54,7 +57,7 @@ class MainPage(AnswerBody):
     categories: list[TopCategory]
 
 
-class CategoryPage(CategoryWithBest):
+class StoreCategory(CategoryWithBest):
     """The page of a category of any of the three levels."""
 
     generation: GenerationNumber
@@ -101,14 +104,14 @@ class StorefrontState(AnswerBody):
     generations: list[GenerationView] = Field(description="The newest first.")
 
 
-class Requested(AnswerBody):
+class RebuildRequested(AnswerBody):
     """A rebuild that was asked for."""
 
     store_id: StoreId
     ticket: int = Field(ge=1, description="It is done when `built` of the state has reached it.")
 
 
-class Accepted(AnswerBody):
+class EventsAccepted(AnswerBody):
     """A batch of events that was taken in."""
 
     store_id: StoreId

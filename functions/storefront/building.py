@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from functions.storefront import counters as counting
 from functions.storefront.counters import Counters
 from functions.storefront.documents import Packed, packed, view_document
-from functions.storefront.events import EventBatches
+from functions.storefront.events import Batch, EventBatches
 from functions.storefront.generations import Generation, Storefront, claimed, flipped
 from functions.storefront.shards import stored_tree
 from functions.storefront.snapshots import Snapshot, Snapshots
 from functions.storefront.states import States
 from functions.storefront.views import Shown, build_views
-from shared.assortments import decode_page
+from shared.assortments import Page, decode_page
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.storefronts import RebuildRequests, RebuildTask
@@ -37,11 +37,14 @@ class Build:
     """What was made of a snapshot.
 
     Args:
-        counters: the contents of the counters' documents with all batches in them.
+        folded: the batches of events that are in the counters now: all, or none where the counters would outgrow a
+            commit.
+        counters: the contents of the counters' documents.
     """
 
     packed: Packed
     categories_version: int
+    folded: Sequence[Batch]
     counters: Sequence[bytes]
     shown: Shown
 
@@ -50,15 +53,25 @@ def build(snapshot: Snapshot) -> Build:
     """Compute a generation. No service is asked."""
     pages = [decode_page(content) for content in snapshot.pages]
     stored = stored_tree(snapshot.categories)
-    counts = counting.decode(snapshot.counters)
-    contents = snapshot.counters
-    if snapshot.batches:
-        sold = {sku for page in pages for sku in page.skus}
-        events = (event for batch in snapshot.batches for event in batch.events)
-        counts = counting.fold(counts, events, sold)
-        contents = counting.encode(counts)
+    counts, folded, contents = _counted(snapshot, pages)
     views = build_views(stored.tree, pages, counts)
-    return Build(packed(views), stored.version, contents, views.shown)
+    return Build(packed(views), stored.version, folded, contents, views.shown)
+
+
+def _counted(
+    snapshot: Snapshot, pages: Sequence[Page]
+) -> tuple[counting.Counts, Sequence[Batch], Sequence[bytes]]:
+    """The counts with the pending events in them, these events, and the counters' documents."""
+    before = counting.decode(snapshot.counters)
+    if not snapshot.batches:
+        return before, (), snapshot.counters
+    sold = {sku for page in pages for sku in page.skus}
+    events = (event for batch in snapshot.batches for event in batch.events)
+    counts = counting.fold(before, events, sold)
+    contents = counting.encode(counts)
+    if sum(map(len, contents)) > counting.MAX_BYTES:
+        return before, (), snapshot.counters
+    return counts, snapshot.batches, contents
 
 
 @dataclass(frozen=True)
@@ -96,7 +109,9 @@ class Rebuild:
         _log.info(
             "storefront.built", extra={**_of(mine), **_cost(snapshot, made), "seconds": _since(started)}
         )
-        if self._leaves_some(snapshot):
+        if snapshot.batches and not made.folded:
+            _log.error("storefront.events_left", extra=_of(mine))
+        if self._leaves_some(made):
             await self.requests.publish([RebuildTask(store_id=task.store_id, ticket=after.requested)])
 
     async def _write(self, mine: Storefront, contents: Mapping[str, bytes]) -> None:
@@ -121,18 +136,18 @@ class Rebuild:
 
         def also(batch: "AsyncWriteBatch") -> None:
             self.counters.write(batch, mine.store_id, snapshot.counters, made.counters)
-            self.batches.write_folded(batch, snapshot.batches)
+            self.batches.write_folded(batch, made.folded)
 
         return await self.states.step(
             mine.store_id,
-            lambda state, now: flipped(state, generation, now, again=self._leaves_some(snapshot)),
+            lambda state, now: flipped(state, generation, now, again=self._leaves_some(made)),
             seen=mine,
             also=also,
         )
 
-    def _leaves_some(self, snapshot: Snapshot) -> bool:
+    def _leaves_some(self, made: Build) -> bool:
         """Whether there may be more events than were read."""
-        return len(snapshot.batches) == self.batches.at_once
+        return len(made.folded) == self.batches.at_once
 
 
 def _batches(contents: Mapping[str, bytes]) -> Iterator[list[str]]:
@@ -156,7 +171,7 @@ def _cost(snapshot: Snapshot, made: Build) -> dict[str, int]:
     """Reads and writes of a rebuild that nobody came in the way of."""
     changed = sum(before != after for before, after in zip_longest(snapshot.counters, made.counters))
     # The state is read once and written twice: the claim, and the flip.
-    writes = 2 + len(made.packed.contents) + changed + len(snapshot.batches)
+    writes = 2 + len(made.packed.contents) + changed + len(made.folded)
     return {"reads": 1 + snapshot.reads, "writes": writes}
 
 

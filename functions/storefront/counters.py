@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 COLLECTION = "storefront_counters"
 # Of ordinary SKUs about 200 KB, of the longest 700 KB; a document may have 1 MiB.
 MAX_ITEMS = 8_000
+# All of a store, since they may all change in one commit, which takes 10 MiB: 300,000 items of ordinary SKUs.
+MAX_BYTES = 8_000_000
 
 # Views and orders, by SKU.
 Counts = Mapping[str, tuple[int, int]]

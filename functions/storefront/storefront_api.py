@@ -36,7 +36,7 @@ BatchId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Times = Annotated[int, Field(ge=0, le=_MAX_COUNT)]
 _PEOPLE: tuple[Role, ...] = ("retailer", "ops")
 _CONDITIONAL = {"If-None-Match": IfNoneMatch}
-_PAGE_HEADERS = ("ETag",)
+_PAGE_HEADERS = ("ETag", "Cache-Control")
 
 _store_ids = TypeAdapter[str](StoreId)
 _category_ids = TypeAdapter[str](CategoryId)
@@ -118,7 +118,7 @@ class StorefrontApi:
         path={"store_id": StoreId, "category_id": CategoryId},
         headers=_CONDITIONAL,
         answers={
-            200: Answer(answers.CategoryPage, headers=_PAGE_HEADERS),
+            200: Answer(answers.StoreCategory, headers=_PAGE_HEADERS),
             304: Answer(headers=_PAGE_HEADERS),
         },
     )
@@ -133,7 +133,7 @@ class StorefrontApi:
         roles=_PEOPLE,
         path={"store_id": StoreId},
         body=EventBatch,
-        answers={202: Answer(answers.Accepted)},
+        answers={202: Answer(answers.EventsAccepted)},
         problems={409: {"batch-differs": "Another batch of this name has been there."}},
     )
     async def events(self, request: Request) -> Response:
@@ -148,7 +148,7 @@ class StorefrontApi:
         accepted = {"store_id": store_id, "batch_id": batch.batch_id, "events": len(events)}
         return json_response(accepted, 202)
 
-    @Operation(roles=_PEOPLE, path={"store_id": StoreId}, answers={202: Answer(answers.Requested)})
+    @Operation(roles=_PEOPLE, path={"store_id": StoreId}, answers={202: Answer(answers.RebuildRequested)})
     async def rebuild(self, request: Request) -> Response:
         """Ask for a rebuild of a store. Requests for one store coalesce."""
         task = await self.requests.request(await self._own(request))
