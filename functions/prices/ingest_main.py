@@ -6,22 +6,17 @@ import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import Response
 
+from functions.prices import parts, reading
 from functions.prices.feed_bucket import FeedBucket
 from functions.prices.ingestion import FUNCTION, Ingestion
-from functions.prices.planning import Planning
-from functions.prices.reading import parts
-from functions.prices.runs import Runs
-from functions.prices.stores import RunStores
 from functions.prices.workspace import Workspace
 from shared import clients
-from shared.auth import Authenticator
 from shared.clock import utc_now
 from shared.errors import ConfigurationError
 from shared.events import FinalizedHandler, OneAtATime
 from shared.settings import settings
-from shared.tasks import TaskQueues
 
-# With the clients and pyarrow beside it, that keeps a feed of any size below 300 MB, of the 512 that there are.
+# Ten times as much is in memory at a time; that leaves room for the clients, and for a margin (`make bench-prices`).
 _PART_BYTES = 4 * 1024 * 1024
 
 
@@ -36,25 +31,19 @@ def _app() -> Response:
     config = settings()
     if config.events_service_account is None:
         raise ConfigurationError("This function needs EVENTS_SERVICE_ACCOUNT, as which Eventarc calls it.")
-    handler = FinalizedHandler(
-        FUNCTION,
-        OneAtATime(_ingestion().run).run,
-        auth=Authenticator(config),
-        service_account=config.events_service_account,
-    )
-    return handler.app()
-
-
-def _ingestion() -> Ingestion:
-    db, config = clients.firestore(), settings()
-    runs = Runs(db, utc_now)
-    queues = TaskQueues(clients.cloud_tasks(), config)
-    return Ingestion(
-        runs=runs,
-        planning=Planning(db, runs, RunStores(db, utc_now), queues, utc_now),
+    ingestion = Ingestion(
+        runs=parts.runs(),
+        planning=parts.planning(),
         feeds=FeedBucket(clients.feeds_bucket()),
         workspace=Workspace(clients.workspace_bucket()),
-        read=partial(parts, size=_PART_BYTES),
+        read=partial(reading.parts, size=_PART_BYTES),
         max_bad_share=config.price_feed_max_bad_share,
         clock=utc_now,
     )
+    handler = FinalizedHandler(
+        FUNCTION,
+        OneAtATime(ingestion.run).run,
+        auth=parts.authenticator(),
+        service_account=config.events_service_account,
+    )
+    return handler.app()
