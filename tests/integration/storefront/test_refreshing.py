@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from functions.storefront.fan_outs import WINDOW
 from functions.storefront.refreshing import PAGE, STALE_AFTER
 from shared.storefronts import RefreshTask
 from tests.integration.steps import Work
@@ -70,6 +71,17 @@ async def test_changes_of_a_minute_share_a_few_walks(platform: Platform) -> None
         await platform.fan_outs.announce()
         platform.clock.advance(0.06)
     assert platform.queues.enqueued <= 3
+
+
+async def test_two_changes_of_one_window_are_both_told_of(platform: Platform) -> None:
+    await platform.open_stores("s1")
+    platform.clock.advance(WINDOW.total_seconds() - platform.clock.time() % WINDOW.total_seconds())
+    for name in ("Food", "Groceries"):
+        await change(platform, name)
+        await platform.run_due()
+    platform.clock.advance(SOON)
+    await platform.run_due()
+    assert await platform.shown() == {"s1": 2}
 
 
 async def test_a_store_that_waits_for_a_build_gets_no_further_ticket(platform: Platform) -> None:
