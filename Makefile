@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3 chooses the interpreter; ARGS="-k name" goes to pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint openapi bench-returns bench-products bench-images bench-storefront lock clean
+.PHONY: help run test lint openapi bench-returns bench-products bench-images bench-prices bench-storefront lock clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -43,6 +43,9 @@ bench-images: $(INSTALLED) ## Rendering of images, measured: beside npm's sharp 
 
 bench-storefront: $(INSTALLED) ## Price feeds to storefronts, measured: and a main page that is read recursively beside it
 	@$(BIN)/python -m tests.benchmarks.storefront $(ARGS)
+
+bench-prices: $(INSTALLED) ## Feeds of prices, measured: a million lines, beside a loop with csv and pydantic
+	@$(BIN)/python -m tests.benchmarks.prices $(ARGS)
 
 lock: $(INSTALLED) ## Pin again what pyproject.toml asks for
 	@$(BIN)/pip-compile $(LOCK) --output-file requirements.txt pyproject.toml
