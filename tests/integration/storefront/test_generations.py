@@ -99,7 +99,7 @@ class Storefronts(Machine):
 
 
 Storefronts.TestCase.settings = settings(
-    max_examples=int(os.environ.get("GENERATIONS_EXAMPLES", "10")),
+    max_examples=int(os.environ.get("GENERATIONS_EXAMPLES", "6")),
     stateful_step_count=40,
     deadline=None,
     print_blob=True,

@@ -34,8 +34,7 @@ async def test_a_hundred_requests_are_two_builds(worlds: FirestoreServer) -> Non
     world = await worlds.world()
     first = await begun(world, 6)
     for _ in range(100):
-        await world.request()
-        await world.finish_but(first)
+        await world.requests.request(STORE)
     # Some of them are tried while the first build is under way, all of them after it.
     for task in world.queues.waiting[:5]:
         await world.deliver(task)
@@ -68,7 +67,8 @@ async def test_whoever_dies_anywhere_is_followed_by_a_whole_generation(worlds: F
     world = await worlds.world()
     await built(world)
     deaths = 0
-    for steps in range(_ENOUGH):
+    # Every other gate: to die after one call is to die before the next.
+    for steps in range(0, _ENOUGH, 2):
         work = await begun(world, 0)
         for _ in range(steps):
             if work in world.works:
@@ -82,7 +82,7 @@ async def test_whoever_dies_anywhere_is_followed_by_a_whole_generation(worlds: F
         await world.read(0)
         await world.finish()
         assert (await world.shown()).revision == world.revision
-    assert deaths > 15
+    assert deaths > 8
     await world.converges()
 
 
