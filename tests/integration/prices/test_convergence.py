@@ -123,8 +123,8 @@ class Prices(Machine):
 
 
 Prices.TestCase.settings = settings(
-    max_examples=int(os.environ.get("CONVERGENCE_EXAMPLES", "6")),
-    stateful_step_count=30,
+    max_examples=int(os.environ.get("CONVERGENCE_EXAMPLES", "5")),
+    stateful_step_count=25,
     deadline=None,
     print_blob=True,
     suppress_health_check=list(HealthCheck),

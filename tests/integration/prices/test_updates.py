@@ -1,12 +1,15 @@
 """What becomes of a run's stores: one thing goes wrong at a time, and no chance is involved."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from functools import partial
 
 import pytest
 
 from functions.prices import planning
 from functions.prices.lines_of_parts import Line
+from functions.prices.queues import UpdateTask
 from infra.local.clock import Clock
+from shared.dead_letters import DeadLetter
 from shared.errors import PermanentError, TransientError
 from shared.problems import Problem
 from tests.integration.prices.world import FirestoreServer, World
@@ -17,19 +20,14 @@ SKUS = [f"sku-{number}" for number in range(6)]
 
 
 @pytest.fixture
-async def worlds(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FirestoreServer]:
-    """A database for the worlds of a test, in which stores of six lines are two chunks."""
+async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """A world in which stores of six lines are two chunks."""
     server = FirestoreServer(Clock())
     await server.start()
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{server.port}")
     monkeypatch.setattr(planning, "CHUNK_LINES", 3)
-    yield server
+    yield server.world()
     await server.stop()
-
-
-@pytest.fixture
-def world(worlds: FirestoreServer) -> World:
-    return worlds.world()
 
 
 def lines(price: int = 100, skus: Sequence[str] = SKUS) -> list[Line]:
@@ -51,6 +49,10 @@ async def tickets(world: World, store_id: str) -> int:
     return int((snapshot.to_dict() or {}).get("requested", 0))
 
 
+def stamp_of(world: World, run_id: str) -> str:
+    return world.said[run_id][0].stamp
+
+
 async def planned(world: World, *stores: str) -> str:
     """A feed whose tasks wait."""
     run_id = world.drop("acme", {store: lines() for store in stores})
@@ -59,47 +61,81 @@ async def planned(world: World, *stores: str) -> str:
     return run_id
 
 
-async def last_updates(worlds: FirestoreServer) -> AsyncIterator[tuple[World, str]]:
-    """A world for each gate of the last update of a run, which stands there."""
-    for gates in GATES:
-        world = worlds.world()
-        run_id = await planned(world, "s1")
-        first, last = world.updates
-        world.take(first)
-        await world.deliver(first)
+async def during(world: World, run_id: str) -> None:
+    """All of a feed comes in while other work stands where it is."""
+    world.announced.remove(run_id)
+    await world.announce(run_id)
+    await world.to_its_end(world.works[-1])
+    for task in [task for task in world.updates if task.run_id == run_id]:
+        world.take(task)
+        await world.deliver(task)
+        await world.to_its_end(world.works[-1])
+
+
+async def updates(world: World, gates: Iterable[int] = GATES) -> AsyncIterator[tuple[str, UpdateTask]]:
+    """For each gate the update of a run's one store, which stands there; the run's id beside it."""
+    for number in gates:
+        run_id = world.drop("acme", {f"s{number}": lines(skus=SKUS[:3])})
+        await world.announce(world.announced.pop())
         await world.finish()
-        world.take(last)
-        await world.deliver(last)
+        (task,) = world.updates
+        world.take(task)
+        await world.deliver(task)
         work = world.works[-1]
-        for _ in range(gates):
+        for _ in range(number):
             if work in world.works:
                 await world.step(work)
         if work not in world.works:
-            assert gates > 15, "the update must have been under way before"
+            assert number > 20, "the update must have been under way before"
             return
-        yield world, run_id
-    raise AssertionError("more gates are needed")
+        yield run_id, task
+    assert gates is not GATES, "more gates are needed"
 
 
-async def test_the_last_update_of_a_store_dies_wherever_it_stands(worlds: FirestoreServer) -> None:
-    async for world, run_id in last_updates(worlds):
+async def test_an_update_dies_wherever_it_stands(world: World) -> None:
+    async for run_id, task in updates(world):
         await world.kill(world.works[-1])
         await world.run_all()
-        assert (await status(world, run_id), await tickets(world, "s1")) == ("done", 1)
-        assert world.built["s1"] == 1
-        assert await world.items("s1") == {line.sku: line for line in lines()}
+        assert (await status(world, run_id), await tickets(world, task.store_id)) == ("done", 1)
+        assert world.built[task.store_id] == 1
+        assert list(await world.items(task.store_id)) == SKUS[:3]
 
 
-async def test_a_duplicate_comes_wherever_the_last_update_stands(worlds: FirestoreServer) -> None:
-    async for world, run_id in last_updates(worlds):
-        (store,) = await world.stores_of(run_id)
-        await world.deliver(store.tasks[1])
+async def test_a_duplicate_and_a_newer_feed_come_wherever_an_update_writes(world: World) -> None:
+    old, newer, between = lines(100, SKUS[:3]), lines(200, SKUS[2:4]), lines(150, SKUS[:3])
+    # From before it reads the assortment until it has written it, which is there already.
+    standing = range(4, 9)
+    world.drop("acme", {f"s{number}": lines(50) for number in standing})
+    await world.until_quiet()
+    async for run_id, task in updates(world, standing):
+        store = task.store_id
+        await world.deliver(task)
         await world.to_its_end(world.works[-1])
+        await during(world, world.drop("acme", {store: newer}))
         await world.run_all()
-        # Who lost to the duplicate comes again.
+        assert (await status(world, run_id), await tickets(world, store)) == ("done", 3)
+        assert await world.items(store) == {line.sku: line for line in [*lines(50), *old, *newer]}
+        # So is who decides: a feed between the two changes only what the newer one is silent about.
+        await during(world, world.drop("acme", {store: between}, stamp=f"{stamp_of(world, run_id)}-"))
+        assert await world.items(store) == {line.sku: line for line in [*lines(50), *between, *newer]}
         await world.run_all()
-        assert (await status(world, run_id), await tickets(world, "s1")) == ("done", 1)
-        assert world.built["s1"] == 1
+
+
+@pytest.mark.parametrize("gates", range(0, 8, 2))
+async def test_a_store_that_is_updated_while_it_is_given_up_stays_so(world: World, gates: int) -> None:
+    run_id = await planned(world, "s1")
+    letter = DeadLetter("k", "priceUpdates", "update-prices", world.updates[0].model_dump(), "It is gone.", 1)
+    await world.begin("letter", partial(world.letterbox.add, letter))
+    giving_up = world.works[-1]
+    for _ in range(gates):
+        await world.step(giving_up)
+    for task in world.updates:
+        world.take(task)
+        await world.deliver(task)
+        await world.to_its_end(world.works[-1])
+    await world.until_quiet()
+    assert await statuses(world, run_id) == {"s1": "updated"}
+    assert world.built["s1"] == await tickets(world, "s1")
 
 
 async def test_a_storefront_waits_for_all_chunks_of_its_store(world: World) -> None:
