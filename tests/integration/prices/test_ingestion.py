@@ -25,8 +25,8 @@ from shared.events import StoredObject
 from tests.integration.prices.fakes import FakeBucket
 from tests.integration.steps import FakeQueues, FirestoreServer, Gated, Workshop, gate
 
-# More gates than a delivery has. Every call has one before and one after its effect.
-GATES = range(80)
+# More gates than a delivery has. The one after a call's effect is as good as the one before the next call's.
+GATES = range(0, 80, 2)
 NAME = "feeds/acme/prices.csv"
 HEADER = "store_id,sku,price,currency,available,name,category_id"
 ROWS = [f"s{number % 2},sku{number:02},{number}.50,EUR,true,Tea {number},teas" for number in range(20)]
@@ -175,18 +175,18 @@ async def is_taken_in(world: World) -> None:
 
 
 async def deliveries(
-    server: FirestoreServer, all_gates: range = GATES
+    server: FirestoreServer, data: bytes = FEED, all_gates: range = GATES
 ) -> AsyncIterator[tuple[World, StoredObject]]:
     """A world for each gate of a delivery, which stands there."""
     for gates in all_gates:
         world = World(server.database(), server.clock)
-        stored = world.bucket.put(NAME, FEED)
+        stored = world.bucket.put(NAME, data)
         await world.deliver(stored)
         for _ in range(gates):
             if world.works:
                 await world.step(world.works[0])
         if not world.works:
-            assert gates > 25, "the delivery must have been under way before"
+            assert gates > 20, "the delivery must have been under way before"
             return
         yield world, stored
     raise AssertionError("more gates are needed")
@@ -201,7 +201,7 @@ async def test_a_delivery_dies_wherever_it_stands(server: FirestoreServer) -> No
 
 
 async def test_a_duplicate_comes_wherever_a_delivery_stands(server: FirestoreServer) -> None:
-    async for world, stored in deliveries(server, GATES[::2]):
+    async for world, stored in deliveries(server, all_gates=GATES[::2]):
         first = world.works[0]
         await world.taken_in(stored)
         await is_taken_in(world)
@@ -213,7 +213,7 @@ async def test_a_duplicate_that_cuts_elsewhere_comes_wherever_a_delivery_stands(
     server: FirestoreServer,
 ) -> None:
     """As the next version of the code may, while it takes the place of this one."""
-    async for world, stored in deliveries(server, GATES[::3]):
+    async for world, stored in deliveries(server, all_gates=GATES[1::2]):
         first = world.works[0]
         await world.deliver(stored, OTHER_SIZE)
         for _ in range(9):
@@ -285,6 +285,15 @@ async def test_a_feed_with_too_many_bad_lines_is_refused_with_a_report(world: Wo
     assert (run.lines, run.good, run.bad) == (22, 20, 2)
     assert run.reason.startswith("2 of 22 lines are bad")
     assert len(world.bucket.objects[run.report or ""].data.splitlines()) == 2
+
+
+async def test_a_delivery_dies_wherever_its_feed_is_being_refused(server: FirestoreServer) -> None:
+    async for world, stored in deliveries(server, feed(*ROWS[:9], BAD_ROW), GATES[::2]):
+        await world.kill(world.works[0])
+        await world.taken_in(stored)
+        (run,) = await world.all_runs()
+        assert (run.status, run.bad, world.queues.waiting) == ("refused", 1, [])
+        assert len(world.bucket.objects[run.report or ""].data.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
