@@ -7,7 +7,8 @@ from typing import BinaryIO
 
 from functions.prices.feeds import FeedRefusedError
 
-BLOCK_BYTES = 8 * 2**20
+# A part of a feed, which takes some twenty times as much memory to make.
+BLOCK_BYTES = 4 * 2**20
 # Of a whole feed, decompressed: some 20 million lines. A gzip file a thousandth as large can hold it.
 MAX_FEED_BYTES = 2 * 2**30
 # Of one record: the longest good one has less than 2 KB.

@@ -18,7 +18,7 @@ def parts(stream: BinaryIO, feed: Feed, start: Position = START, size: int = BLO
     """Read a feed part by part, each of about ``size`` bytes of it, once decompressed.
 
     What a part holds depends on the feed, on where the part begins and on ``size`` alone: from any part's end, the same
-    parts follow. Holds some ten times ``size`` at a time.
+    parts follow. Holds some twenty times ``size`` at a time.
 
     Args:
         stream: the feed, seekable, compressed by gzip or not.
