@@ -12,7 +12,7 @@ from functions.storefront import counters as counting
 from functions.storefront.counters import Counters
 from functions.storefront.documents import Packed, packed, view_document
 from functions.storefront.events import Batch, EventBatches
-from functions.storefront.generations import Generation, Storefront, claimed, flipped
+from functions.storefront.generations import Generation, Storefront, Verdict, claimed, flipped
 from functions.storefront.shards import stored_tree
 from functions.storefront.snapshots import Snapshot, Snapshots
 from functions.storefront.states import States
@@ -102,7 +102,7 @@ class Rebuild:
         made = await asyncio.to_thread(build, snapshot)
         await self._write(mine, made.packed.contents)
         after = await self._flip(mine, snapshot, made)
-        if after is None:
+        if after == "overtaken":
             # Somebody has claimed a newer generation, or rolled back; what was written here is known to lead nowhere.
             _log.info("storefront.overtaken", extra=_of(mine))
             return
@@ -111,7 +111,7 @@ class Rebuild:
         )
         if snapshot.batches and not made.folded:
             _log.error("storefront.events_left", extra=_of(mine))
-        if self._leaves_some(made):
+        if self._leaves_some(made) and isinstance(after, Storefront):
             await self.requests.publish([RebuildTask(store_id=task.store_id, ticket=after.requested)])
 
     async def _write(self, mine: Storefront, contents: Mapping[str, bytes]) -> None:
@@ -124,8 +124,8 @@ class Rebuild:
             batch.set(document, {"content": contents[name]})
         await batch.commit()
 
-    async def _flip(self, mine: Storefront, snapshot: Snapshot, made: Build) -> Storefront | None:
-        """Move the pointer, and fold the events with it; ``None`` if the claim was taken from us."""
+    async def _flip(self, mine: Storefront, snapshot: Snapshot, made: Build) -> Storefront | Verdict:
+        """Move the pointer, and fold the events with it, if that is still for us to do."""
         generation = Generation(
             number=mine.last_generation,
             built_at=self.clock(),

@@ -121,14 +121,20 @@ def claimed(state: Storefront, task: RebuildTask, now: datetime) -> Storefront |
     return replace(_without_claim(state, now), last_generation=number, claim=claim)
 
 
-def flipped(state: Storefront, made: Generation, now: datetime, *, again: bool) -> Storefront | None:
-    """What was made is served from now on; ``None`` if its claim was taken from it.
+# served: it is done already, since a commit whose answer was lost is repeated. overtaken: the claim was taken away.
+Verdict = Literal["served", "overtaken"]
+
+
+def flipped(state: Storefront, made: Generation, now: datetime, *, again: bool) -> Storefront | Verdict:
+    """What was made is served from now on.
 
     Args:
         again: whether the build has left something over: a ticket is drawn for it, unless one is open.
     """
+    if made.number in state.generations:
+        return "served"
     if state.claim is None or state.claim.generation != made.number:
-        return None
+        return "overtaken"
     built = max(state.built, state.claim.ticket)
     after = replace(_serving(state, made, now), claim=None, built=built)
     if state.requested > built:

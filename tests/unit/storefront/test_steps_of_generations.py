@@ -46,7 +46,7 @@ def made(number: int, now: datetime = NOW) -> Generation:
 
 def flip(state: Storefront, number: int, now: datetime = NOW, *, again: bool = False) -> Storefront:
     after = flipped(state, made(number, now), now, again=again)
-    assert after
+    assert isinstance(after, Storefront), after
     return after
 
 
@@ -73,8 +73,12 @@ def test_who_is_covered_by_a_build_under_way_has_nothing_to_do_and_others_wait()
 
 def test_a_task_that_is_tried_again_takes_over_from_itself_at_once() -> None:
     state = claim(claim(asked(Storefront("s1")), 1), 1)
-    assert flipped(state, made(1), NOW, again=False) is None
+    assert flipped(state, made(1), NOW, again=False) == "overtaken"
     assert flip(state, 2).current == 2
+
+
+def test_whoever_does_not_know_that_it_is_done_is_told_so() -> None:
+    assert flipped(built(Storefront("s1")), made(1), NOW, again=False) == "served"
 
 
 def test_a_build_that_leaves_something_over_asks_for_the_next() -> None:
@@ -100,7 +104,7 @@ def test_a_rollback_leads_to_what_was_served_before_and_not_to_what_was_rolled_b
 def test_a_rollback_shuts_out_builds_and_settles_what_is_asked_for() -> None:
     state = claim(asked(built(built(Storefront("s1")))), 3)
     state = rolled_back(state, 2, NOW)
-    assert flipped(state, made(3), NOW, again=False) is None
+    assert flipped(state, made(3), NOW, again=False) == "overtaken"
     assert (state.current, state.built, state.due_at) == (2, 3, None)
 
 
@@ -140,12 +144,13 @@ def test_whatever_is_done_what_is_served_is_kept_and_no_number_is_used_twice(
             case "a":
                 state = asked(state)
             case "c":
-                after = claimed(state, task(max(state.requested, 1)), now)
-                state = after if isinstance(after, Storefront) else state
+                mine = claimed(state, task(max(state.requested, 1)), now)
+                state = mine if isinstance(mine, Storefront) else state
                 begun += [state.last_generation] * (state.last_generation not in begun)
             case "f":
                 number = begun[which % len(begun)]
-                state = flipped(state, made(number, now), now, again=False) or state
+                after = flipped(state, made(number, now), now, again=False)
+                state = after if isinstance(after, Storefront) else state
                 assert state.current in (before.current, begun[-1])
             case "r" if state.previous:
                 state = rolled_back(state, None, now)
