@@ -36,7 +36,13 @@ class Range(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What was done for a store, repetitions included: pages read and written, and items that are new or other now."""
+    """What was done for a store, repetitions included.
+
+    Attributes:
+        pages_read: for merges that came to something, not for those that another one overtook.
+        pages_written: exactly, and so ``items_changed``, since they are counted in the commit that writes them.
+        items_changed: items that were new or other than before.
+    """
 
     pages_read: int = 0
     pages_written: int = 0
