@@ -123,7 +123,7 @@ class _Writer:
             "parameters": list(_parameters(told)),
             "requestBody": told.body
             and {
-                "required": True,
+                "required": told.body_required,
                 "content": self._content(told.body, "validation", told.media_types),
             },
             "responses": answers | problems,

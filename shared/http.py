@@ -78,11 +78,28 @@ async def read_json(request: Request, model: type[Model], limit: int) -> Model:
     Raises:
         Problem: 413 too large, 415 not JSON by its type, 400 not JSON by its content, 422 of another shape.
     """
+    _require_json(request)
+    return _validated(model, await read_body(request, limit))
+
+
+async def read_optional_json(request: Request, model: type[Model], limit: int) -> Model:
+    """As :func:`read_json`; a request without a body says as much as one with ``{}``."""
+    body = await read_body(request, limit)
+    if not body:
+        return _validated(model, b"{}")
+    _require_json(request)
+    return _validated(model, body)
+
+
+def _require_json(request: Request) -> None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise Problem(415, "unsupported-media-type", "Send the body as application/json.")
+
+
+def _validated(model: type[Model], body: bytes) -> Model:
     try:
-        return model.model_validate_json(await read_body(request, limit))
+        return model.model_validate_json(body)
     except ValidationError as error:
         raise validation_problem(error) from error
 

@@ -63,6 +63,7 @@ class Operation:
         query: the model of the query string.
         headers: the types of request headers that mean something; each may be left out.
         body: the model of the JSON body.
+        body_required: whether there must be one; else none is as an empty object.
         media_types: as which the body may come.
     """
 
@@ -73,6 +74,7 @@ class Operation:
     query: type[BaseModel] | None = None
     headers: Mapping[str, Any] = field(default_factory=dict)
     body: type[BaseModel] | None = None
+    body_required: bool = True
     media_types: tuple[str, ...] = ("application/json",)
 
     def __call__(self, handler: Handler) -> Handler:

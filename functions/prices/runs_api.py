@@ -16,7 +16,7 @@ from functions.prices.runs import Run, Runs
 from functions.prices.stores import RunStore
 from shared.assortments import StoreId
 from shared.auth import Authenticator
-from shared.http import json_response, read_json
+from shared.http import json_response, read_optional_json
 from shared.openapi import Answer, Operation
 from shared.problems import Problem
 
@@ -77,13 +77,14 @@ class PriceRunsApi:
         roles=("retailer", "ops"),
         path={"run_id": RunId},
         body=RerunRequest,
+        body_required=False,
         answers={202: Answer(RunView)},
         problems={409: {"not-rerunnable": "It is under way, has never had stores, or its lines are gone."}},
     )
     async def rerun(self, request: Request) -> Response:
         """Bring the lines of a feed in once more, of all stores or of one. Newer feeds keep the last word."""
         run = await self._run(request)
-        asked = await read_json(request, RerunRequest, _MAX_BODY_BYTES)
+        asked = await read_optional_json(request, RerunRequest, _MAX_BODY_BYTES)
         return json_response(view(await self.reruns.begin(run, asked.store_id)), 202)
 
     async def _account(self, request: Request) -> str | None:

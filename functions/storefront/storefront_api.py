@@ -18,7 +18,7 @@ from functions.storefront.states import States, no_storefront
 from shared.assortments import CategoryId, Sku, StoreId, owner_of
 from shared.auth import Authenticator, Role
 from shared.etags import etag, not_modified
-from shared.http import json_response, read_json
+from shared.http import json_response, read_json, read_optional_json
 from shared.openapi import Answer, Operation
 from shared.problems import Problem
 from shared.storefronts import RebuildRequests
@@ -158,6 +158,7 @@ class StorefrontApi:
         roles=_PEOPLE,
         path={"store_id": StoreId},
         body=Rollback,
+        body_required=False,
         answers={200: Answer(answers.StorefrontState)},
         problems={409: {"no-such-generation": "It is not kept, or there is none before."}},
     )
@@ -167,7 +168,7 @@ class StorefrontApi:
         Whoever repeats this without a generation goes back further; with one, nothing changes.
         """
         store_id = await self._own(request)
-        asked = await read_json(request, Rollback, _MAX_BODY_BYTES)
+        asked = await read_optional_json(request, Rollback, _MAX_BODY_BYTES)
         state = await self.states.step(store_id, lambda state, now: rolled_back(state, asked.generation, now))
         return json_response(view(state))
 
