@@ -189,6 +189,9 @@ def _enqueued(source: str, names: Mapping[str, str]) -> Iterator[str]:
             case ast.ImportFrom(module="shared.outbox", names=imported):
                 if {"enqueue", "publish"} & {name.name for name in imported}:
                     yield names["SUPPLY_CHAIN_SYNC"]
+            case ast.ImportFrom(module="shared.storefronts", names=imported):
+                if any(name.name == "RebuildRequests" for name in imported):
+                    yield names["STOREFRONT_REBUILD"]
             case ast.Call(func=ast.Name(id="publish_images"), args=[_, constant, *_]):
                 yield names[ast.unparse(constant)]
 
