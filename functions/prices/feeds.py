@@ -11,7 +11,7 @@ from shared.errors import PermanentError
 
 _ID = ID_PATTERN.strip("^$")
 # The extensions in any case, as some systems shout; not a report's, which is beside its feed.
-_NAME = re.compile(rf"feeds/({_ID})/([^/\x00-\x1f\x7f]+)\.((?i:csv|jsonl))((?i:\.gz))?")
+_NAME = re.compile(rf"feeds/({_ID})/([^/\x00-\x1f\x7f]{{1,200}})\.((?i:csv|jsonl))((?i:\.gz))?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 COLUMNS = ("store_id", "sku", "price", "currency", "available", "name", "category_id", "product_id")

@@ -68,3 +68,11 @@ def test_stamps_order_feeds_by_time_and_then_by_generation() -> None:
     stamps = [stamp(NOON, 9), stamp(NOON, 10), stamp(later, 1)]
     assert stamps == sorted(stamps)
     assert stamp(NOON, 9) == "1772366400000000-00000000000000000009"
+
+
+def test_a_name_leaves_room_for_that_of_its_report() -> None:
+    """An object's name has 1,024 bytes at most (https://cloud.google.com/storage/docs/objects#naming)."""
+    longest = Feed.of(f"feeds/{'r' * 64}/{'é' * 200}.jsonl.gz")
+    assert longest is not None
+    assert len(longest.report_name(2**63).encode()) < 1_024
+    assert Feed.of(f"feeds/shop/{'n' * 201}.csv") is None
