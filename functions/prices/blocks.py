@@ -13,6 +13,8 @@ BLOCK_BYTES = 4 * 2**20
 MAX_FEED_BYTES = 2 * 2**30
 # Of one record: the longest good one has less than 2 KB.
 MAX_RECORD_BYTES = 64 * 2**10
+# Of one block: twice as many as it has of ordinary lines. Short ones would take far more memory than their bytes.
+MAX_BLOCK_LINES = 100_000
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -102,11 +104,14 @@ class Block:
 
 
 def block_of(ahead: bytes, ends: bool) -> Block:
-    """What there is of whole lines in the next bytes of a feed.
+    """What there is of whole lines in the next bytes of a feed, up to ``MAX_BLOCK_LINES``.
 
     Args:
         ends: nothing comes behind them.
     """
+    if ahead.count(b"\n") > MAX_BLOCK_LINES:
+        behind = ahead.split(b"\n", MAX_BLOCK_LINES)[-1]
+        return Block(ahead[: len(ahead) - len(behind)], is_last=False)
     whole = ahead.rfind(b"\n") + 1
     over = len(ahead) - whole
     if over > MAX_RECORD_BYTES:

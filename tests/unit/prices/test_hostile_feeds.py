@@ -7,7 +7,7 @@ from io import BytesIO
 
 import pytest
 
-from functions.prices.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, Text
+from functions.prices.blocks import BLOCK_BYTES, MAX_BLOCK_LINES, MAX_RECORD_BYTES, Text
 from functions.prices.csv_records import MAX_RECORD_LINES
 from functions.prices.feeds import FeedRefusedError
 from tests.unit.prices.feed_texts import HEADER, csv_line, read, said
@@ -90,6 +90,13 @@ def test_a_line_of_any_length_is_one_bad_line() -> None:
     found = said(read(text, size=1_000))
     assert [line.line for line in found.bad] == [2]
     assert len(found.lines["store-1"]) == 1
+
+
+def test_a_part_has_no_more_lines_than_are_bounded_in_memory() -> None:
+    text = HEADER.encode() + b"\n" * MAX_BLOCK_LINES + b"x\n" + csv_line().encode()
+    first, second = read(text)
+    assert (first.line, second.line) == (MAX_BLOCK_LINES + 2, MAX_BLOCK_LINES + 4)
+    assert [line.line for line in said([first, second]).bad] == [MAX_BLOCK_LINES + 2]
 
 
 @pytest.mark.parametrize(
