@@ -4,10 +4,8 @@ No read-write transaction: a commit carries the precondition that the product is
 concurrent writers one writes and the other reads again.
 """
 
-import asyncio
-import random
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -22,10 +20,6 @@ if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient, AsyncDocumentReference, AsyncWriteBatch, DocumentSnapshot
 
 COLLECTION = "products"
-# Other writers of the same product can make a commit fail; each turn reads again what they wrote.
-_MAX_TURNS = 12
-# The longest pause before the second turn; it grows with each, so that many writers at once come apart.
-_PAUSE_SECONDS = 0.02
 
 Fields = dict[str, Any]
 # Adds to a batch what is to be committed with a product.
@@ -122,10 +116,3 @@ class ProductWrites:
             if event is None or event.write_id != write_id:
                 return None
         return task
-
-
-async def turns() -> AsyncIterator[int]:
-    """Turns at a write that others may be in the way of, with pauses of random length in between."""
-    for turn in range(_MAX_TURNS):
-        await asyncio.sleep(turn * random.uniform(0, _PAUSE_SECONDS))
-        yield turn

@@ -24,8 +24,9 @@ from shared.images import (
     shown,
 )
 from shared.outbox import publish
-from shared.products import ProductWrites, StoredProduct, turns
+from shared.products import ProductWrites, StoredProduct
 from shared.tasks import TaskQueues
+from shared.turns import turns
 
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient, AsyncWriteBatch

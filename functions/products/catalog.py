@@ -13,8 +13,9 @@ from shared.images import IMAGE_FETCH, IMAGE_REMOVAL, MAX_IMAGES, Images, ImageT
 from shared.images import publish as publish_images
 from shared.outbox import ProductEvent, publish
 from shared.problems import Problem
-from shared.products import Fields, ProductWrites, StoredProduct, turns
+from shared.products import Fields, ProductWrites, StoredProduct
 from shared.tasks import TaskQueues
+from shared.turns import turns
 
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncWriteBatch

@@ -8,7 +8,7 @@ from functions.storefront.shards import Shards, StoredTree
 from functions.storefront.tree import CategoryTree, Placement, TreeRefusal
 from shared.errors import BackstockError, TransientError
 from shared.problems import Problem
-from shared.products import turns
+from shared.turns import turns
 
 # Raises a problem when the tree is not at the version that the caller means.
 Precondition = Callable[[int], None]

@@ -14,8 +14,8 @@ from functions.storefront.generations import Claim, Generation, Storefront, clea
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.problems import Problem
-from shared.products import turns
 from shared.storefronts import COLLECTION
+from shared.turns import turns
 
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient, AsyncWriteBatch, DocumentSnapshot
