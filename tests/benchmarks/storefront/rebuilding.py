@@ -46,12 +46,9 @@ async def load(stores: Storefronts, store_id: str, products: int) -> None:
 
 async def measure(stores: Storefronts, repeats: int) -> list[Rebuilds]:
     """Rebuild the store that was loaded, as often as said of each kind."""
-    plain = [await stores.rebuild(STORE) for _ in range(repeats)]
-    after_events = [await _after_events(stores, f"day-{number}") for number in range(repeats)]
-    return [
-        _rebuilds(stores, "as it is", plain),
-        _rebuilds(stores, f"after {_BATCHES} batches of events", after_events),
-    ]
+    plain = _rebuilds(stores, "as it is", [await stores.rebuild(STORE) for _ in range(repeats)])
+    spans = [await _after_events(stores, f"day-{number}") for number in range(repeats)]
+    return [plain, _rebuilds(stores, f"after {_BATCHES} batches of events", spans)]
 
 
 async def _after_events(stores: Storefronts, day: str) -> Span:
@@ -75,6 +72,7 @@ async def measure_removal(stores: Storefronts, repeats: int) -> Rebuilds:
 
 
 def _rebuilds(stores: Storefronts, kind: str, spans: Sequence[Span]) -> Rebuilds:
+    """What was measured, with what the store's last builds have said of themselves."""
     newest = [line for line in stores.logged(BUILT) if line.fields["store"] == STORE]
     return Rebuilds(kind, spans, [line.fields["seconds"] for line in newest[-len(spans) :]])
 
