@@ -85,7 +85,7 @@ class Endings:
             latch = self.stores.latch(run_id, store_id, series)
             seen = await latch.state()
             if not seen.complete:
-                if store.status == "failed":
+                if store.status == "failed" or seen.overdue(self.clock()):
                     # Its other chunks are shown as they come in: nobody waits for the last one any more.
                     await self.show(store)
                 return
@@ -159,18 +159,24 @@ class Endings:
             await self.requests.enqueue(RebuildTask(store_id=store_id, ticket=requested))
 
     async def end(self, run_id: str, series: int) -> bool:
-        """End a run if all stores of its series have arrived; whether this call ended it. A read a store.
+        """End a run if all stores of its series have arrived; whether this call ended it.
+
+        A read a store if it ends, and two if it does not, however many stores there are.
 
         Raises:
             TransientError: others keep writing the run.
         """
         latch = self.runs.latch(run_id, series)
         for _ in range(MAX_TURNS):
-            seen = await latch.state()
-            if seen.released or not seen.complete:
-                return False
             run = await self.runs.get(run_id)
             if run is None or run.status != "running" or run.series != series:
+                return False
+            # Each store asks this, so thousands of arrivals are counted only when that may come to an end. When one
+            # store is run again, others may be pending from before.
+            if run.rerun_of is None and await self.stores.is_any_pending(run_id):
+                return False
+            seen = await latch.state()
+            if seen.released or not seen.complete:
                 return False
             if await self._commit_end(run, await self._tally(run_id), partial(latch.release, seen=seen)):
                 return True

@@ -37,8 +37,13 @@ class UpdateLetters:
             return
         for _ in range(MAX_TURNS):
             store = await self.stores.get(task.run_id, task.store_id)
-            if store is None or store.status == "failed":
+            if store is None:
                 await self.dead_letters.add(letter)
+                return
+            if store.status == "failed":
+                await self.dead_letters.add(letter)
+                # Whoever ended it so may have died before the run's end.
+                await self.endings.follow_up(store)
                 return
             if store.is_settled or store.series != task.series:
                 return

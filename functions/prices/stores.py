@@ -141,6 +141,11 @@ class RunStores:
         counted = await self._of(run_id, status).count().get()
         return int(counted[0][0].value)
 
+    async def is_any_pending(self, run_id: str) -> bool:
+        """Whether a store of a run is still to come in: one read, and nothing of what is in it."""
+        asked = self._of(run_id, "pending").order_by("store_id").select(["store_id"]).limit(1)
+        return bool(await asked.get())
+
     def write_change(self, batch: "AsyncWriteBatch", store: RunStore, fields: Mapping[str, Any]) -> None:
         """Change some fields in a commit, which fails if the store is not as it was read any more."""
         unchanged = self._db.write_option(last_update_time=store.update_time)

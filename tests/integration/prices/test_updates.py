@@ -218,6 +218,28 @@ async def test_a_store_whose_update_is_given_up_fails_alone_and_can_be_tried_aga
     assert await world.items("s1") == await world.items("s2")
 
 
+async def test_a_run_ends_wherever_the_giving_up_of_its_store_dies(world: World) -> None:
+    world.parts.fails = PermanentError("It is gone.")
+    async for run_id, task in updates(world):
+        await world.kill(world.works[-1])
+        await world.run_all()
+        assert await statuses(world, run_id) == {task.store_id: "failed"}
+        assert await status(world, run_id) == "partial"
+
+
+async def test_what_comes_late_of_a_store_is_shown_though_the_rest_never_comes(world: World) -> None:
+    await planned(world, "s1")
+    late, lost = world.updates
+    for task in (late, lost):
+        world.take(task)
+    world.clock.advance(2 * 3600 + 1)
+    await world.sweep()
+    await world.run_all()
+    await world.deliver(late)
+    await world.run_all()
+    assert world.built["s1"] == await tickets(world, "s1") == 1
+
+
 async def test_nothing_of_our_cloud_is_told_of_an_update_that_ran_out_of_attempts(world: World) -> None:
     run_id = await planned(world, "s1")
     world.parts.fails = TransientError("bucket x-17 of project y")
