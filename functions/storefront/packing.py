@@ -1,4 +1,4 @@
-"""Views as documents: entries in the order of their keys, in parts of some 200 KB, and a directory to find them by.
+"""Views as documents: entries in the order of their keys, in parts of some 400 KB, and a directory to find them by.
 
 A part begins with a line of JSON, the keys and the lengths of its entries, and the entries follow as they are served.
 So a reader cuts out an answer without parsing it.
@@ -14,7 +14,7 @@ from itertools import accumulate, pairwise
 
 import orjson
 
-PART_BYTES = 200_000
+PART_BYTES = 400_000
 MAX_PART_BYTES = 900_000
 
 # For each part the key of its first entry.

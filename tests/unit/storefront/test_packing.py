@@ -11,7 +11,7 @@ def read(directory: list[str], parts: list[bytes], key: str) -> bytes | None:
 
 
 def test_entries_are_together_until_a_part_is_full() -> None:
-    directory, parts = pack({f"{each:03}": b"x" * 1_000 for each in range(450)})
+    directory, parts = pack({f"{each:03}": b"x" * 1_000 for each in range(900)})
     assert directory[0] == "000"
     assert len(parts) == 3
     assert all(len(part) < PART_BYTES * 1.1 for part in parts)

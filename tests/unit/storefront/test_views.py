@@ -194,3 +194,10 @@ def test_views_are_what_the_obvious_way_would_find(
         below = [child.id for child in tree.children(each["id"]) if child.id in expected]
         assert shown == {key: expected[key] for key in below}
     assert build_views(tree, cut[::-1], counts) == views
+
+
+@given(st.lists(st.text('a ,"\\\n\u2028é', min_size=1, max_size=5), min_size=1, max_size=5))
+@settings(max_examples=50)
+def test_names_are_shown_as_they_are(names: list[str]) -> None:
+    views = shop(*(Item(f"S{number}", "roots", name=name) for number, name in enumerate(names)))
+    assert [product["name"] for product in entries(views)["roots"]["best"]] == names
