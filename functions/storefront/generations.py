@@ -7,7 +7,8 @@ written meanwhile (``states.py``). So of any number of builders, at any speed, d
 - the pointer moves by :func:`flipped`, which refuses whoever is not the latest to have claimed, or by
   :func:`rolled_back`, which takes the claim from whoever has it;
 - what is not served any more stays for :data:`GRACE`, for readers who have the old pointer in their hands, and the
-  generation that was served before for as long as there is none newer, for a rollback.
+  generation that was served before for as long as there is none newer, for a rollback; but no more than
+  :data:`MAX_KEPT` of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ from shared.storefronts import BUILT_WITHIN, RebuildTask
 LEASE = timedelta(minutes=5)
 # Longer than a reader or a builder can go on with what it has read before.
 GRACE = timedelta(minutes=10)
+# The state is read with each page: a store that is rebuilt all the time must not make it grow.
+MAX_KEPT = 10
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,17 @@ def _serving(state: Storefront, chosen: Generation, now: datetime) -> Storefront
     generations = {**state.generations, chosen.number: replace(chosen, retired_at=None)}
     if (left := state.served) and left.number != chosen.number:
         generations[left.number] = replace(left, retired_at=now)
-    return replace(state, current=chosen.number, generations=generations)
+    return _bounded(replace(state, current=chosen.number, generations=generations))
+
+
+def _bounded(state: Storefront) -> Storefront:
+    """Those that were retired first go at once where there are too many: readers who miss one look at the pointer."""
+    needed = {state.current, state.previous}
+    retired = [each for number, each in state.generations.items() if number not in needed]
+    retired.sort(key=lambda each: (each.retired_at or each.built_at, each.number))
+    gone = [each.number for each in retired[: max(0, len(state.generations) - MAX_KEPT)]]
+    kept = {number: each for number, each in state.generations.items() if number not in gone}
+    return replace(state, generations=kept, removing=[*state.removing, *gone])
 
 
 def _without_claim(state: Storefront, now: datetime) -> Storefront:

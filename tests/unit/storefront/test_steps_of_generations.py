@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from functions.storefront.generations import (
     GRACE,
     LEASE,
+    MAX_KEPT,
     Generation,
     Storefront,
     claimed,
@@ -162,3 +163,14 @@ def test_whatever_is_done_what_is_served_is_kept_and_no_number_is_used_twice(
         assert not {state.current, state.previous} & set(state.removing)
         assert state.built <= state.requested
         assert (state.due_at is None) == (state.built == state.requested)
+
+
+def test_a_store_that_is_rebuilt_all_the_time_keeps_no_more_than_some_generations() -> None:
+    state = Storefront("s1")
+    for _ in range(3 * MAX_KEPT):
+        state = built(state)
+    assert len(state.generations) == MAX_KEPT
+    assert {state.current, state.previous} <= state.generations.keys()
+    gone = set(range(1, state.last_generation + 1)) - state.generations.keys()
+    assert set(removable(state, NOW)) == gone
+    assert cleanup_at(state, NOW) == NOW
