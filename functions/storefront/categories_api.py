@@ -44,13 +44,20 @@ _NO_TREE = {
     "category-cycle": "A category would be below itself; the detail has the loop.",
     "category-orphan": "There is no such parent; the detail has the path.",
     "category-wrong-level": "The level is not the one below the parent's; the detail has the path with its levels.",
+    "category-too-deep": "It, or what moves with it, would be below the last level that there may be.",
     "too-many-categories": "The tree would be larger than it may be.",
 }
 _REPEATED = {"category-repeated": "A category is there more than once."}
 _HAS_CHILDREN = {"category-has-children": "Something is below it; the detail has the path."}
 
 # The field that is at fault, by the kind of refusal; the body as a whole for others.
-_FIELDS = {"cycle": "parent_id", "orphan": "parent_id", "wrong-level": "level", "repeated": "id"}
+_FIELDS = {
+    "cycle": "parent_id",
+    "orphan": "parent_id",
+    "too-deep": "parent_id",
+    "wrong-level": "level",
+    "repeated": "id",
+}
 
 _category_ids = TypeAdapter[str](CategoryId)
 

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.assortments import CategoryId, ItemName
 from shared.errors import BackstockError
 
+# Shops have five or so. Without a limit, the paths of one long chain would take longer to walk than a rebuild may take.
+MAX_LEVELS = 100
 # Of a path that is longer than twice this, both ends say enough to people.
 _SHOWN = 10
 
@@ -48,6 +50,7 @@ class TreeRefusal(BackstockError):
 
     Args:
         kind: ``repeated``: the same category twice in one change. ``has-children``: it cannot be removed before them.
+            ``too-deep``: it, or what moves with it, would have more than :data:`MAX_LEVELS` levels.
         category_id: which one cannot be as it was asked for.
         detail: the same for people.
         path: the ids that show why, from the top downwards: the loop, which ends as it begins; the missing parent and
@@ -56,7 +59,7 @@ class TreeRefusal(BackstockError):
 
     def __init__(
         self,
-        kind: Literal["cycle", "orphan", "wrong-level", "has-children", "repeated"],
+        kind: Literal["cycle", "orphan", "wrong-level", "too-deep", "has-children", "repeated"],
         category_id: str,
         detail: str,
         path: Sequence[str],
@@ -131,7 +134,8 @@ class CategoryTree:
             # As long as it is open which of two counts, nothing else can be judged.
             return list(_repeated(placements))
         judged = (_judged(each, self._trail(each.id, wanted)) for each in placements)
-        return [refusal for refusal in judged if refusal]
+        # Only what is a tree has levels.
+        return [refusal for refusal in judged if refusal] or list(self._too_deep(placements, wanted))
 
     def removed(self, category_id: str) -> "CategoryTree":
         """The tree without a category that has nothing below it; the same tree if it was not there.
@@ -164,6 +168,18 @@ class CategoryTree:
                 return [*trail, above]
             trail[above] = None
         return list(trail)
+
+    def _too_deep(
+        self, placements: Sequence[Placement], wanted: Mapping[str, Placement]
+    ) -> Iterator[TreeRefusal]:
+        for each in placements:
+            deepest = max(self._settled(each, wanted), key=lambda category: category.level)
+            if deepest.level >= MAX_LEVELS:
+                path = [above for above in self._trail(each.id, wanted) if above is not None][::-1]
+                level = f"level {deepest.level}, and {MAX_LEVELS - 1} is the last"
+                yield TreeRefusal(
+                    "too-deep", each.id, f"{deepest.id} would be at {level}: {_shown(path)}.", path
+                )
 
     def _settled(self, placement: Placement, wanted: Mapping[str, Placement]) -> Iterator[Category]:
         """The record that is wanted, and those below it that are moved by nothing else."""

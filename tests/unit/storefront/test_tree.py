@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from functions.storefront.tree import Category, CategoryTree, Placement, TreeRefusal
+from functions.storefront.tree import MAX_LEVELS, Category, CategoryTree, Placement, TreeRefusal
 
 FRUIT = Category("fruit", None, 0, "Fruit & Vegetables")
 FRESH = Category("fresh", "fruit", 1, "Fresh vegetables")
@@ -122,12 +122,29 @@ def test_a_name_is_text_on_one_line(name: str) -> None:
         Placement(id="milk", name=name)
 
 
+def chain(levels: int) -> CategoryTree:
+    """Categories "0", "1" and so on, each below the one before."""
+    placements = [put("0", None), *(put(str(each), str(each - 1)) for each in range(1, levels))]
+    return CategoryTree({}).changed(CategoryTree({}).put_all(placements))
+
+
 def test_a_long_chain_moves_as_one_and_is_shown_by_its_ends() -> None:
-    chain = [put("0", None), *(put(str(each), str(each - 1)) for each in range(1, 300))]
-    tree = CategoryTree({}).changed(CategoryTree({}).put_all(chain))
+    tree = chain(MAX_LEVELS - 1)
     moved = tree.changed(tree.put_all([put("top", None), put("0", "top")]))
-    assert moved.path("299")[-1].level == 300
-    assert len(refused(moved, put("top", "299")).detail) < 300
+    last = str(MAX_LEVELS - 2)
+    assert moved.path(last)[-1].level == MAX_LEVELS - 1
+    assert len(refused(moved, put("top", last)).detail) < 300
+
+
+def test_a_chain_has_so_many_levels_and_no_more() -> None:
+    refusal = refused(chain(MAX_LEVELS), put("more", str(MAX_LEVELS - 1)))
+    assert (refusal.kind, refusal.category_id, len(refusal.path)) == ("too-deep", "more", MAX_LEVELS + 1)
+
+
+def test_what_moves_along_must_not_come_too_deep_either() -> None:
+    refusal = refused(chain(MAX_LEVELS), put("top", None), put("0", "top"))
+    assert (refusal.kind, refusal.path) == ("too-deep", ("top", "0"))
+    assert f"{MAX_LEVELS - 1} would be at level {MAX_LEVELS}" in refusal.detail
 
 
 IDS = st.sampled_from("abcdef")
