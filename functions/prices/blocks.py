@@ -11,6 +11,8 @@ from functions.prices.feeds import FeedRefusedError
 BLOCK_BYTES = 4 * 2**20
 # Of a whole feed, decompressed: some 20 million lines. A gzip file a thousandth as large can hold it.
 MAX_FEED_BYTES = 2 * 2**30
+# Of a whole feed: a billion lines of next to nothing would be ten thousand parts, and as many requests to write them.
+MAX_FEED_LINES = 30_000_000
 # Of one record: the longest good one has less than 2 KB.
 MAX_RECORD_BYTES = 64 * 2**10
 # Of one block: twice as many as it has of ordinary lines. Short ones would take far more memory than their bytes.

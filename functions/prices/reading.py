@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from functions.prices.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, Text, block_of, without_last_lines
+from functions.prices.blocks import (
+    BLOCK_BYTES,
+    MAX_FEED_LINES,
+    MAX_RECORD_BYTES,
+    Text,
+    block_of,
+    without_last_lines,
+)
 from functions.prices.csv_columns import CsvFormat
 from functions.prices.csv_records import columns_of
 from functions.prices.feeds import START, Feed, FeedRefusedError, Position
@@ -26,7 +33,7 @@ def parts(stream: BinaryIO, feed: Feed, start: Position = START, size: int = BLO
 
     Raises:
         FeedRefusedError: no line of the feed is to be used: it is empty, its header is not one, it is no gzip though it
-            begins so, or it is larger than a feed may be. That may show after some parts.
+            begins so, or it has more bytes or lines than a feed may have. That may show after some parts.
     """
     text = Text(stream)
     by, beginning = _opened(text, feed)
@@ -36,6 +43,8 @@ def parts(stream: BinaryIO, feed: Feed, start: Position = START, size: int = BLO
         raise FeedRefusedError("It has no lines.")
     count = size
     while text.peek(1):
+        if position.line > MAX_FEED_LINES:
+            raise FeedRefusedError(f"It has more than {MAX_FEED_LINES:,} lines.")
         part = _next(text, by, position, count)
         if part is None:
             # Not even one record: as far as this has come, twice as much.

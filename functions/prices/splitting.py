@@ -57,14 +57,20 @@ def part_of(parsed: Parsed, by: Format, start: Position, size: int) -> Part:
     """
     found = screened(parsed.columns)
     doubtful = parsed.rows.filter(pc.invert(found.sure)).to_pylist()
-    judgements = [(index, judged(parsed.record(index), by)) for index in sorted([*doubtful, *parsed.others])]
-    good = [(index, line) for index, line in judgements if isinstance(line, FeedLine)]
-    bad = [BadLine(start.line + index, *fault) for index, fault in judgements if isinstance(fault, Fault)]
+    good: list[tuple[int, str, str]] = []
+    bad: list[BadLine] = []
+    for index in sorted([*doubtful, *parsed.others]):
+        outcome = judged(parsed.record(index), by)
+        if isinstance(outcome, Fault):
+            bad.append(BadLine(start.line + index, *outcome))
+        else:
+            # As text at once: a model takes ten times as much memory, and there may be one for each line.
+            good.append((index, outcome.store_id, _text(outcome)))
     content, stores = _by_store(
         # Rows and lines are fewer than bytes in a block: 32 bits hold their numbers, and are the fastest to sort.
-        _with(parsed.rows.filter(found.sure).cast(pa.int32()), [index for index, _ in good]),
-        _with(found.store_ids.filter(found.sure).dictionary_decode(), [line.store_id for _, line in good]),
-        _with(found.lines.filter(found.sure), [_text(line) for _, line in good]),
+        _with(parsed.rows.filter(found.sure).cast(pa.int32()), [index for index, _, _ in good]),
+        _with(found.store_ids.filter(found.sure).dictionary_decode(), [store_id for _, store_id, _ in good]),
+        _with(found.lines.filter(found.sure), [text for _, _, text in good]),
     )
     return Part(
         content=content,

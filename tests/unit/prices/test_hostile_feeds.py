@@ -7,9 +7,9 @@ from io import BytesIO
 
 import pytest
 
-from functions.prices.blocks import BLOCK_BYTES, MAX_BLOCK_LINES, MAX_RECORD_BYTES, Text
+from functions.prices.blocks import BLOCK_BYTES, MAX_BLOCK_LINES, MAX_FEED_LINES, MAX_RECORD_BYTES, Text
 from functions.prices.csv_records import MAX_RECORD_LINES
-from functions.prices.feeds import FeedRefusedError
+from functions.prices.feeds import FeedRefusedError, Position
 from tests.unit.prices.feed_texts import HEADER, csv_line, read, said
 
 GOOD_FEED = (HEADER + csv_line() * 3).encode()
@@ -97,6 +97,13 @@ def test_a_part_has_no_more_lines_than_are_bounded_in_memory() -> None:
     first, second = read(text)
     assert (first.line, second.line) == (MAX_BLOCK_LINES + 2, MAX_BLOCK_LINES + 4)
     assert [line.line for line in said([first, second]).bad] == [MAX_BLOCK_LINES + 2]
+
+
+def test_a_feed_of_too_many_lines_is_refused_however_short_they_are() -> None:
+    (part,) = read(GOOD_FEED, start=Position(len(HEADER), MAX_FEED_LINES))
+    assert part.good == 3
+    with pytest.raises(FeedRefusedError, match="more than 30,000,000 lines"):
+        read(GOOD_FEED, start=Position(len(HEADER), MAX_FEED_LINES + 1))
 
 
 @pytest.mark.parametrize(
