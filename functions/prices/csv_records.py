@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from functions.prices.blocks import MAX_RECORD_BYTES
 from functions.prices.feeds import COLUMNS, OPTIONAL, FeedRefusedError
-from functions.prices.lines import Fault
+from functions.prices.lines import LONGEST_COLUMN, Fault
 
 # No good record has a line feed but at the edge of its name, where it is trimmed away.
 MAX_RECORD_LINES = 8
@@ -27,7 +27,10 @@ _ATOMIC_FIELD = r'(?>"(?>[^"]+|"")*"|[^",\r\n][^,\r\n]*|)'
 _RECORD = re.compile(rf"{_ATOMIC_FIELD}(?>,{_ATOMIC_FIELD})*".encode())
 _OPEN = re.compile(rf'(?>{_ATOMIC_FIELD},)*"(?>[^"]+|"")*'.encode())
 
-_MALFORMED = Fault(None, "is no CSV record: a quoted field is not closed, or text follows its closing quote")
+_MALFORMED = Fault(
+    None,
+    "is no CSV record: a quoted field is not closed, text follows its closing quote, or a carriage return is in it",
+)
 
 
 def record_at(lines: Sequence[bytes], is_last: bool) -> bytes | None:
@@ -69,10 +72,11 @@ def columns_of(header: bytes) -> Sequence[str]:
         raise FeedRefusedError("Its header is not UTF-8 text.") from None
     if isinstance(names, Fault):
         raise FeedRefusedError(f"Its header {names.reason}.")
+    shown = [name[:LONGEST_COLUMN] for name in names]
     wrong = [
         *(f"{name!r} is missing" for name in COLUMNS if name not in names and name not in OPTIONAL),
-        *(f"{name!r} is there twice" for name, count in Counter(names).items() if count > 1),
-        *(f"{name!r} is unknown" for name in dict.fromkeys(names) if name not in COLUMNS),
+        *(f"{name!r} is there twice" for name, count in Counter(shown).items() if count > 1),
+        *(f"{name!r} is unknown" for name in dict.fromkeys(shown) if name not in COLUMNS),
     ]
     if wrong:
         raise FeedRefusedError(

@@ -24,7 +24,8 @@ _EXACT_DIGITS = 15
 # By the text in lower case, which is also what becomes of JSON's own true and false.
 AVAILABLE = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _NO_PRODUCT = rf"^({PRODUCT_ID_PATTERN.strip('^$')})?$"
-_LONGEST_COLUMN = 64
+LONGEST_COLUMN = 64
+"""Characters of an unknown column's name that are told of it."""
 
 _EXPECTED = {
     "store_id": "must be 1 to 64 letters, digits, hyphens and underscores",
@@ -130,5 +131,5 @@ def checked(values: Mapping[str, Any]) -> FeedLine | Fault:
     if first["type"] == "missing":
         return Fault(column, "is missing")
     if first["type"] == "extra_forbidden":
-        return Fault(column[:_LONGEST_COLUMN], "is not a column of feeds")
+        return Fault(column[:LONGEST_COLUMN], "is not a column of feeds")
     return Fault(column, _EXPECTED[column])
