@@ -9,7 +9,7 @@ on its way is seen: its ticket is above ``built``, and ``due_at`` passes.
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
@@ -31,16 +31,23 @@ _PUBLISH_SECONDS = 3
 
 
 class RebuildTask(BaseModel):
-    """Rebuild one store, unless a build covers ``ticket`` already. ``round`` counts how often it was enqueued anew."""
+    """Rebuild one store, unless a build covers ``ticket`` already.
+
+    ``round`` counts how often it was enqueued anew. ``after`` is the generation that was being built when it came too
+    early: all tasks that do so wait as one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     store_id: StoreId
     ticket: int = Field(ge=1)
     round: int = Field(0, ge=0)
+    after: int | None = Field(None, ge=1)
 
     @property
     def key(self) -> str:
+        if self.after is not None:
+            return f"{self.store_id}/after/{self.after}"
         return f"{self.store_id}/{self.ticket}/{self.round}"
 
 
@@ -105,13 +112,15 @@ class RebuildRequests:
         await self.publish([task])
         return task
 
-    async def enqueue(self, task: RebuildTask) -> None:
+    async def enqueue(self, task: RebuildTask, *, not_before: datetime | None = None) -> None:
         """Put a task on the queue: once, however often it is done.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Cloud Tasks is not to be had.
         """
-        await self._queues.enqueue(STOREFRONT_REBUILD, StorefrontTask(task), key=task.key)
+        await self._queues.enqueue(
+            STOREFRONT_REBUILD, StorefrontTask(task), key=task.key, not_before=not_before
+        )
 
     async def publish(self, tasks: Sequence[RebuildTask]) -> None:
         """Put tasks on the queue at once, if that can be done: the sweeper makes good what fails here."""

@@ -1,10 +1,14 @@
-"""Rebuilding a storefront: claim the next generation, read, compute, write its documents, move the pointer to it."""
+"""Rebuilding a storefront: claim the next generation, read, compute, write its documents, move the pointer to it.
+
+Whoever has built also removes what was replaced long ago, so that the sweeper (``upkeep.py``) has the rest alone.
+"""
 
 import asyncio
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -12,7 +16,16 @@ from functions.storefront import counters as counting
 from functions.storefront.counters import Counters
 from functions.storefront.documents import Packed, packed, view_document
 from functions.storefront.events import Batch, EventBatches
-from functions.storefront.generations import Generation, Storefront, Verdict, claimed, flipped
+from functions.storefront.generations import (
+    Claim,
+    Generation,
+    Storefront,
+    Verdict,
+    claimed,
+    flipped,
+    removable,
+)
+from functions.storefront.removal import Removal
 from functions.storefront.shards import stored_tree
 from functions.storefront.snapshots import Snapshot, Snapshots
 from functions.storefront.states import States
@@ -30,6 +43,8 @@ _log = logging.getLogger(__name__)
 
 # Well below the 10 MiB that a request may have, and several of them are on their way at once.
 _MAX_BATCH_BYTES = 4_000_000
+# Most builds are done by then, and nobody minds the wait.
+_SOON = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
@@ -84,20 +99,34 @@ class Rebuild:
     counters: Counters
     batches: EventBatches
     requests: RebuildRequests
+    removal: Removal
     clock: Clock
 
     async def run(self, task: RebuildTask, _attempt: Attempt) -> None:
         """Rebuild a store, unless what is asked for is built already, or being built.
 
         Raises:
-            TransientError: an older request is being built; or others keep writing the storefront.
+            TransientError: an older request is still being built; or others keep writing the storefront.
         """
         started = time.perf_counter()
         mine = await self.states.step(task.store_id, lambda state, now: claimed(state, task, now))
-        if not isinstance(mine, Storefront):
-            if mine == "busy":
-                raise TransientError("Somebody builds this store for an older request.")
-            return
+        if isinstance(mine, Claim):
+            await self._come_after(task, mine)
+        elif isinstance(mine, Storefront):
+            await self._build(task, mine, started)
+
+    async def _come_after(self, task: RebuildTask, other: Claim) -> None:
+        """Have the store built after somebody who builds it for an older request.
+
+        One task does for all that come too early, whatever their tickets: it is not covered by that build, so another
+        has to claim, and that one will see the tickets that were drawn before.
+        """
+        if task.after == other.generation:
+            raise TransientError("Somebody still builds this store for an older request.")
+        waiting = RebuildTask(store_id=task.store_id, ticket=task.ticket, after=other.generation)
+        await self.requests.enqueue(waiting, not_before=self.clock() + _SOON)
+
+    async def _build(self, task: RebuildTask, mine: Storefront, started: float) -> None:
         snapshot = await self.snapshots.read(task.store_id)
         made = await asyncio.to_thread(build, snapshot)
         await self._write(mine, made.packed.contents)
@@ -113,6 +142,8 @@ class Rebuild:
             _log.error("storefront.events_left", extra=_of(mine))
         if self._leaves_some(made) and isinstance(after, Storefront):
             await self.requests.publish([RebuildTask(store_id=task.store_id, ticket=after.requested)])
+        if isinstance(after, Storefront) and removable(after, self.clock()):
+            await self.removal.run(task.store_id)
 
     async def _write(self, mine: Storefront, contents: Mapping[str, bytes]) -> None:
         await asyncio.gather(*(self._commit(mine, names, contents) for names in _batches(contents)))

@@ -104,12 +104,12 @@ class Storefront:
         return max(older, key=lambda each: (each.retired_at or each.built_at, each.number)).number
 
 
-# covered: somebody builds, or has built, what is asked for. busy: somebody builds what may be older than that.
-Refusal = Literal["covered", "busy"]
-
-
-def claimed(state: Storefront, task: RebuildTask, now: datetime) -> Storefront | Refusal:
+def claimed(state: Storefront, task: RebuildTask, now: datetime) -> Storefront | Claim | Literal["covered"]:
     """The task begins to build, unless there is nothing for it to do, or not yet.
+
+    Returns:
+        The state with the task's claim; ``covered`` if somebody builds, or has built, what is asked for; or the claim
+        that is to be waited for: of somebody who builds what may be older than that.
 
     A claim whose holder is tried again gives way at once: Cloud Tasks does that when the attempt before has ended. If
     it has not, as after a duplicate delivery, the earlier attempt will be refused at its end.
@@ -118,7 +118,7 @@ def claimed(state: Storefront, task: RebuildTask, now: datetime) -> Storefront |
         return "covered"
     held = state.claim
     if held and held.until > now and held.holder != task.key:
-        return "covered" if task.ticket <= held.ticket else "busy"
+        return "covered" if task.ticket <= held.ticket else held
     number = state.last_generation + 1
     claim = Claim(number, state.requested, task.key, now + LEASE)
     return replace(_without_claim(state, now), last_generation=number, claim=claim)

@@ -49,14 +49,15 @@ async def storefront_nightly(request: Request) -> Response:
 @cache
 def _rebuilding() -> Response:
     db = clients.firestore()
-    batches, counters = EventBatches(db, utc_now), Counters(db)
+    states, batches, counters = States(db, utc_now), EventBatches(db, utc_now), Counters(db)
     rebuild = Rebuild(
         db=db,
-        states=States(db, utc_now),
+        states=states,
         snapshots=Snapshots(db, counters, batches),
         counters=counters,
         batches=batches,
         requests=_requests(),
+        removal=Removal(db, states),
         clock=utc_now,
     )
     refreshing = Refreshing(db, _requests(), batches, _fan_outs(), utc_now)

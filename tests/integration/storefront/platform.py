@@ -67,7 +67,7 @@ class Platform(Workshop):
         self.changes = CategoryChanges(self.shards, self.fan_outs)
         self.states = States(db, clock.now)
         self.batches = EventBatches(db, clock.now)
-        counters = Counters(db)
+        counters, removal = Counters(db), Removal(db, self.states)
         self.rebuild = Rebuild(
             db=db,
             states=self.states,
@@ -75,10 +75,10 @@ class Platform(Workshop):
             counters=counters,
             batches=self.batches,
             requests=self.requests,
+            removal=removal,
             clock=clock.now,
         )
         self.refreshing = Refreshing(db, self.requests, self.batches, self.fan_outs, clock.now)
-        removal = Removal(db, self.states)
         self.sweeper = Sweeper(db, self.states, self.requests, removal, self.fan_outs, clock.now)
         self.nightly = Nightly(self.fan_outs, clock.now)
         # The walks and the rebuilds that were delivered.

@@ -36,9 +36,11 @@ async def test_a_hundred_requests_are_two_builds(worlds: FirestoreServer) -> Non
     for _ in range(100):
         await world.requests.request(STORE)
     # Some of them are tried while the first build is under way, all of them after it.
-    for task in world.queues.waiting[:5]:
+    early, world.queues.waiting = world.queues.waiting[:5], world.queues.waiting[5:]
+    for task in early:
         await world.deliver(task)
         await world.finish_but(first)
+    assert len(world.queues.waiting) == 95 + 1, "those that came too early wait as one"
     await world.run_all()
     assert (await world.state()).last_generation == 2
     assert (await world.state()).built == (await world.state()).requested
@@ -145,6 +147,16 @@ async def test_what_was_served_before_stays_and_what_was_before_that_goes(worlds
     await world.sweep()
     await world.finish()
     assert set(await world.documents()) == {3, 4}
+
+
+async def test_who_builds_removes_what_was_replaced_long_ago(worlds: FirestoreServer) -> None:
+    world = await worlds.world()
+    await built(world)
+    await built(world)
+    worlds.clock.advance(GRACE.total_seconds() + 1)
+    await built(world)
+    assert set(await world.documents()) == {2, 3}
+    assert not await world.due(), "there is nothing left for the sweeper"
 
 
 async def test_a_reader_who_comes_too_late_for_a_view_is_shown_the_next(worlds: FirestoreServer) -> None:

@@ -80,8 +80,8 @@ class World(Workshop):
         self.requests = RebuildRequests(db, self.queues, clock.now)
         self.states = States(db, clock.now)
         self.batches = EventBatches(db, clock.now)
-        self.rebuild = self._builder(self.batches)
         self.removal = Removal(db, self.states)
+        self.rebuild = self._builder(self.batches)
         # The sweeper finds that the walk for the world's categories never began.
         fan_outs = FanOuts(db, self.queues, clock.now)
         self.sweeper = Sweeper(db, self.states, self.requests, self.removal, fan_outs, clock.now)
@@ -107,6 +107,7 @@ class World(Workshop):
             counters=counters,
             batches=batches,
             requests=self.requests,
+            removal=self.removal,
             clock=self.clock.now,
         )
 
