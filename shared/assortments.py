@@ -29,6 +29,8 @@ _HASH_BITS = 32
 
 _ID = r"[A-Za-z0-9_-]{1,64}"
 ID_PATTERN = rf"^{_ID}$"
+# It begins names of documents, and those that begin with two underscores may be Firestore's own ("__x__").
+STORE_PATTERN = r"^[A-Za-z0-9-][A-Za-z0-9_-]{0,63}$"
 SKU_PATTERN = r"^[A-Za-z0-9._:/#+@*()&%$!=~-]{1,64}$"
 PRODUCT_ID_PATTERN = r"^[A-Za-z0-9]{1,64}$"
 # Control characters, and what breaks lines.
@@ -36,7 +38,7 @@ _CONTROLS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 _EDGE = rf"[^ \u00a0{_CONTROLS}]"
 NAME_PATTERN = rf"^{_EDGE}([^{_CONTROLS}]{{0,198}}{_EDGE})?$"
 
-StoreId = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+StoreId = Annotated[str, StringConstraints(pattern=STORE_PATTERN)]
 RetailerId = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 CategoryId = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Sku = Annotated[str, StringConstraints(pattern=SKU_PATTERN)]

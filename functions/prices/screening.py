@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from functions.prices.lines import AVAILABLE, PRICE_WHOLE
-from shared.assortments import ID_PATTERN, PRODUCT_ID_PATTERN, SKU_PATTERN
+from shared.assortments import ID_PATTERN, PRODUCT_ID_PATTERN, SKU_PATTERN, STORE_PATTERN
 from shared.money import exponent
 
 # ISO 4217 has none with more.
@@ -51,7 +51,7 @@ def screened(columns: Mapping[str, pa.Array]) -> Screened:
     flag = _mapped(flags, _flag, pa.string())
     price, priced = _minor_units(columns["price"], _mapped(currencies, _exponent, pa.int32()))
     sure = [
-        _each(store_ids, ID_PATTERN),
+        _each(store_ids, STORE_PATTERN),
         _matches(columns["sku"], SKU_PATTERN),
         priced,
         pc.is_valid(flag),

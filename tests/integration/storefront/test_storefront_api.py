@@ -111,7 +111,7 @@ async def test_a_page_costs_one_read_from_the_second_time_on(
 async def test_what_is_not_there_is_not_found(http: httpx.AsyncClient, world: World) -> None:
     refused(await http.get(f"/{STORE}"), 404, "not-found")
     await build(world)
-    for path in ("/s2", "/s2/tree", "/a b", f"/{STORE}:opening", f"/{STORE}/categories/drinks"):
+    for path in ("/s2", "/s2/tree", "/a b", "/__a__", f"/{STORE}:opening", f"/{STORE}/categories/drinks"):
         refused(await http.get(path), 404, "not-found")
 
 

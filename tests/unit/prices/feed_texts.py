@@ -93,7 +93,7 @@ def told(text: bytes, kind: str = "csv") -> Said:
 
 # What may be in a column, good or not.
 _CELLS = {
-    "store_id": ["store-2", "", "a b", "é", "x" * 64, "x" * 65],
+    "store_id": ["store-2", "a_b_", "_a", "", "a b", "é", "x" * 64, "x" * 65],
     "sku": ["B/2", "", "x y", 'q"q', "q'q", "x" * 64, "x" * 65, "ä", "a\n"],
     "price": [
         *(

@@ -145,6 +145,7 @@ def test_columns_may_be_in_any_order_and_the_product_may_be_left_out() -> None:
         ({"available": "perhaps"}, "available"),
         ({"name": "a\tb"}, "name"),
         ({"store_id": ""}, "store_id"),
+        ({"store_id": "__a__"}, "store_id"),
         ({"store_id": "", "sku": ""}, "store_id"),
     ],
 )
