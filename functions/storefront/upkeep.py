@@ -33,6 +33,8 @@ _AT_ONCE = 20
 _MAX_PATIENCE = timedelta(hours=6)
 
 Result = Literal["enqueued", "building", "changed", "cleaned", "failed"]
+# Of these nobody needs to know: a store that is rebuilt often is cleaned up by the sweeper, and nothing was lost.
+_ORDINARY = {"building", "changed", "cleaned"}
 Mend = Callable[["DocumentSnapshot[Any]"], Awaitable[Result]]
 
 
@@ -64,7 +66,8 @@ class Sweeper:
         if await self.fan_outs.recover():
             counts["walks"] = 1
         if counts:
-            _log.warning("storefronts.swept", extra=counts)
+            level = logging.INFO if counts.keys() <= _ORDINARY else logging.WARNING
+            _log.log(level, "storefronts.swept", extra=counts)
         return counts
 
     async def _each(self, field: str, mend: Mend) -> list[Result]:

@@ -1,5 +1,6 @@
 """Rebuilding a store: what it costs, how requests coalesce, who gives way to whom, and deaths at every step."""
 
+import logging
 from collections.abc import Mapping
 
 import pytest
@@ -147,6 +148,30 @@ async def test_what_was_served_before_stays_and_what_was_before_that_goes(worlds
     await world.sweep()
     await world.finish()
     assert set(await world.documents()) == {3, 4}
+
+
+async def test_a_warning_is_of_what_was_lost_and_not_of_cleaning_up(
+    worlds: FirestoreServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = await worlds.world()
+    worlds.clock.advance(GRACE.total_seconds())
+    # The walk for the world's categories is begun.
+    await world.sweep()
+    await world.run_all()
+    for _ in range(3):
+        await built(world)
+    levels = []
+    for lost in (False, True):
+        if lost:
+            await world.change(lost=True)
+            await world.finish()
+        worlds.clock.advance(2 * GRACE.total_seconds())
+        caplog.clear()
+        with caplog.at_level(logging.INFO):
+            await world.sweep()
+            await world.finish()
+        levels += [record.levelno for record in caplog.records if record.message == "storefronts.swept"]
+    assert levels == [logging.INFO, logging.WARNING]
 
 
 async def test_who_builds_removes_what_was_replaced_long_ago(worlds: FirestoreServer) -> None:
