@@ -18,9 +18,9 @@ from shared.tasks import Attempt
 from tests.integration.steps import Task
 from tests.integration.storefront.world import FirestoreServer, World
 
-REBUILDS = int(os.environ.get("STOREFRONT_REBUILDS", "40"))
+REBUILDS = int(os.environ.get("STOREFRONT_REBUILDS", "15"))
 # Every so many steps somebody rolls back; of so many tasks one is delivered twice, and of so many builders one dies.
-ROLLBACKS = 15
+ROLLBACKS = 6
 DUPLICATES = 4
 DEATHS = 5
 # More turns of the event loop than a rebuild takes.
