@@ -4,9 +4,11 @@ Whoever has built also removes what was replaced long ago, so that the sweeper (
 """
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from itertools import zip_longest
@@ -66,11 +68,25 @@ class Build:
 
 def build(snapshot: Snapshot) -> Build:
     """Compute a generation. No service is asked."""
-    pages = [decode_page(content) for content in snapshot.pages]
-    stored = stored_tree(snapshot.categories)
-    counts, folded, contents = _counted(snapshot, pages)
-    views = build_views(stored.tree, pages, counts)
-    return Build(packed(views), stored.version, folded, contents, views.shown)
+    with _uncollected():
+        pages = [decode_page(content) for content in snapshot.pages]
+        stored = stored_tree(snapshot.categories)
+        counts, folded, contents = _counted(snapshot, pages)
+        views = build_views(stored.tree, pages, counts)
+        return Build(packed(views), stored.version, folded, contents, views.shown)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector, which would look through all that is made here time and again, and find nothing.
+
+    Of two builds at once the one that ends first switches it on for both, which does no harm.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _counted(
