@@ -116,6 +116,7 @@ class Prices(Machine):
     @rule()
     def the_semaphore_is_looked_at(self) -> None:
         self.do(self.world.check_semaphore())
+        self.do(self.world.check_ends())
 
     def teardown(self) -> None:
         self.world.parts.fails = None

@@ -289,8 +289,10 @@ class World(Workshop):
         updated: Counter[str] = Counter()
         for run in await self.all_runs():
             for store in await self.stores_of(run.id):
+                seen = await self.stores.latch(run.id, store.store_id, store.series).state()
+                # Past its deadline a store is shown as its chunks come in.
+                calm = calm and self.clock.now() <= seen.deadline
                 if store.status in ("updated", "unchanged"):
-                    seen = await self.stores.latch(run.id, store.store_id, store.series).state()
                     assert seen.complete
                     assert seen.released
                     assert not store.is_dirty
@@ -300,6 +302,18 @@ class World(Workshop):
             for store_id, times in updated.items():
                 snapshot = await self.db.collection(storefronts.COLLECTION).document(store_id).get()
                 assert (snapshot.to_dict() or {}).get("requested", 0) == times
+
+    async def check_ends(self) -> None:
+        """See that a run which has ended names whoever has not come, or came to grief."""
+        for run in await self.all_runs():
+            if run.status not in ("done", "partial"):
+                continue
+            stores = await self.stores_of(run.id)
+            absent = {store.store_id for store in stores if store.status == "pending"}
+            ill = {store.store_id for store in stores if store.status in ("failed", "refused")}
+            assert absent <= set(run.missing)
+            assert ill <= {*run.missing, *run.failed}
+            assert (run.status == "done") == (not run.missing and not run.failed)
 
     async def all_runs(self) -> list[Run]:
         found = [stored_run(each) async for each in self.db.collection(COLLECTION).stream()]
