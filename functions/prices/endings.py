@@ -5,6 +5,7 @@ the run's end with the release of that latch. What follows such a commit, the re
 done again by whoever comes to a store that has ended already, so it happens though its author died.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -35,13 +36,10 @@ class Tally:
     work: Work = field(default_factory=Work)
     missing: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    dirty: list[RunStore] = field(default_factory=list)
 
     def add(self, store: RunStore) -> None:
         """Take a store into account."""
         self.work = Work(*(sum(both) for both in zip(self.work, store.work, strict=True)))
-        if store.is_dirty:
-            self.dirty.append(store)
         if store.status == "pending":
             self.missing.append(store.store_id)
         elif not store.is_settled or store.status == "refused":
@@ -185,14 +183,14 @@ class Endings:
     async def end_overdue(self, run: Run) -> bool:
         """End a run that takes too long, and name the stores that did not finish: they go on all the same.
 
-        What has come in of them is shown; whether this call ended the run. A read a store.
+        What has come in of them is shown; whether this call ended the run. Two reads a store.
 
         Raises:
             TransientError: others keep writing the run.
         """
+        async for stores in self.stores.walk(run.id):
+            await asyncio.gather(*map(self.show, stores))
         tally = await self._tally(run.id)
-        for store in tally.dirty:
-            await self.show(store)
         if not tally.missing:
             return await self.end(run.id, run.series)
         return await self._commit_end(run, tally, lambda _: None)
