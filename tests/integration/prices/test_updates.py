@@ -72,13 +72,15 @@ async def during(world: World, run_id: str) -> None:
         await world.to_its_end(world.works[-1])
 
 
-async def updates(world: World, gates: Iterable[int] = GATES) -> AsyncIterator[tuple[str, UpdateTask]]:
-    """For each gate the update of a run's one store, which stands there; the run's id beside it."""
+async def updates(
+    world: World, gates: Iterable[int] = GATES, skus: Sequence[str] = SKUS[:3]
+) -> AsyncIterator[tuple[str, UpdateTask]]:
+    """For each gate the first update of a run's one store, which stands there; the run's id beside it."""
     for number in gates:
-        run_id = world.drop("acme", {f"s{number}": lines(skus=SKUS[:3])})
+        run_id = world.drop("acme", {f"s{number}": lines(skus=skus)})
         await world.announce(world.announced.pop())
         await world.finish()
-        (task,) = world.updates
+        task = world.updates[0]
         world.take(task)
         await world.deliver(task)
         work = world.works[-1]
@@ -99,6 +101,15 @@ async def test_an_update_dies_wherever_it_stands(world: World) -> None:
         assert (await status(world, run_id), await tickets(world, task.store_id)) == ("done", 1)
         assert world.built[task.store_id] == 1
         assert list(await world.items(task.store_id)) == SKUS[:3]
+
+
+async def test_a_store_never_ends_without_the_lines_of_a_chunk_that_died(world: World) -> None:
+    async for run_id, task in updates(world, range(0, 14, 2), SKUS):
+        await world.kill(world.works[-1])
+        # The other chunk comes before this one comes again.
+        await world.run_all()
+        assert (await status(world, run_id), await tickets(world, task.store_id)) == ("done", 1)
+        assert sorted(await world.items(task.store_id)) == SKUS
 
 
 async def test_a_duplicate_and_a_newer_feed_come_wherever_an_update_writes(world: World) -> None:
