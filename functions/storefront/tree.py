@@ -1,4 +1,4 @@
-"""The tree of categories as an adjacency list, up to 100 levels deep: what may be changed in it, and what changes with it."""
+"""The tree of categories, an adjacency list of up to 100 levels: what may be changed in it, and what changes then."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
