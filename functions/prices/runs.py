@@ -149,7 +149,7 @@ class Runs:
         return run
 
     async def begin(self, new: NewRun) -> Run:
-        """The run of a feed, made now if there is none. One write, or one more read.
+        """The run of a feed, made now if there is none. A write and a read.
 
         Returns:
             The run as it is: whoever finds it ``ingesting`` goes on reading the feed; whoever finds it ``running`` and
