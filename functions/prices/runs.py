@@ -201,7 +201,8 @@ class Runs:
                 return False
             ending = {"status": status, "ended_at": self._clock(), "deadline": None}
             if await self.change(now, {**fields, **ending}):
-                _log.warning("prices.run_ended", extra={"run": run.id, "status": status})
+                note = {"run": run.id, "status": status, "reason": fields["reason"]}
+                _log.warning("prices.run_ended", extra=note)
                 return True
         raise TransientError("Somebody else keeps writing the run.")
 

@@ -80,14 +80,17 @@ class Prices(Machine):
         self.latest_goes_on(steps)
 
     @precondition(lambda self: self.world.updates)
-    @rule(which=any_of_them, how=how_often, steps=how_far)
-    def an_update_is_delivered(self, which: int, how: str, steps: int) -> None:
+    @rule(which=any_of_them, how=how_often, steps=how_far, dies=st.booleans())
+    def an_update_is_delivered(self, which: int, how: str, steps: int, dies: bool) -> None:
         task = self.world.updates[which % len(self.world.updates)]
         if how != "twice":
             self.world.take(task)
         if how != "never again":
             self.do(self.world.deliver(task))
             self.latest_goes_on(steps)
+        # Often, since a death does most harm between two of the few steps of an update.
+        if dies and self.world.works:
+            self.do(self.world.kill(self.world.works[-1]))
 
     @rule(seconds=st.sampled_from([1, 60, 700, 7_300]))
     def time_passes(self, seconds: int) -> None:
