@@ -70,7 +70,7 @@ def _obey(case: Case, phase: TestPhase) -> None:
             case.query["page"] = int(page) % 100
         case "GET /products":
             _obey_as_listing(case.query)
-        case "GET /ops/dead-letters":
+        case "GET /ops/dead-letters" | "GET /categories" | "GET /price-runs" | "GET /price-runs/{run_id}":
             _obey_as_page(case.query)
         case "POST /products":
             _obey_as_product(case.body)
