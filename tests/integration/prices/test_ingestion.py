@@ -227,8 +227,8 @@ async def test_a_duplicate_that_cuts_elsewhere_comes_wherever_a_delivery_stands(
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("feeds/acme/prices.csv.gz", gzip.compress(FEED)),
-        ("feeds/acme/prices.csv", gzip.compress(FEED)),
+        ("feeds/acme/prices.csv.gz", gzip.compress(FEED, mtime=0)),
+        ("feeds/acme/prices.csv", gzip.compress(FEED, mtime=0)),
         ("feeds/acme/prices.csv.gz", FEED),
         ("feeds/acme/prices.jsonl", as_json(ROWS)),
     ],
