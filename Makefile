@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3 chooses the interpreter; ARGS="-k name" goes to pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint openapi bench-returns bench-products bench-images bench-prices bench-storefront lock clean
+.PHONY: help run test test-long lint openapi bench-returns bench-products bench-images bench-prices bench-storefront lock clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -16,8 +16,15 @@ run: $(INSTALLED) ## The whole system on http://127.0.0.1:8080 (PORT=, DATA_DIR=
 	@exec $(BIN)/python -m infra.local
 
 # By file, as fixtures are shared by a file's tests; not the largest files first, as few tests may take long (tests/e2e).
-test: $(INSTALLED) ## All tests, on all processors (ARGS=-n0: in one process)
-	@$(BIN)/python -m pytest --ignore=tests/benchmarks -n logical --dist loadfile --no-loadscope-reorder $(ARGS)
+PYTEST := $(BIN)/python -m pytest --ignore=tests/benchmarks -n logical --dist loadfile --no-loadscope-reorder
+
+test: $(INSTALLED) ## Tests, on all processors, but those of test-long (ARGS=-n0: in one process)
+	@$(PYTEST) -m "not long" $(ARGS)
+
+# Each campaign's first seed, and as many examples as there is time for, are in `make test`.
+test-long: $(INSTALLED) ## What takes longer: costs, 72 hours, Google's emulator, the API's document, more seeds
+	@FAULT_SEEDS=2 CATALOG_FAULT_SEEDS=2 STOREFRONT_FAULT_SEEDS=2,3 STOREFRONT_REBUILDS=200 GENERATIONS_EXAMPLES=30 \
+		CONVERGENCE_EXAMPLES=40 PARITY_ROUNDS=3 $(PYTEST) -m "long or campaign" $(ARGS)
 
 lint: $(INSTALLED) ## Style, types and the rules of who may import whom
 	@$(BIN)/ruff check

@@ -15,6 +15,9 @@ from tests.e2e.campaign import CRON_SECONDS, Campaign
 from tests.e2e.clients import records
 from tests.e2e.harness import LocalCloud, local_cloud
 
+# Run by `make test-long`: `make test` has to be quick.
+pytestmark = pytest.mark.long
+
 RETURNS = int(os.environ.get("COST_RETURNS", "5000"))
 MAX_READS_PER_RETURN = 2.2
 MAX_MEMORY_BYTES = 200 * 1024 * 1024

@@ -13,6 +13,9 @@ from tests.e2e.clients import documents, firestore
 from tests.e2e.harness import LocalCloud
 from tests.e2e.shop import QUEUE, Shop, product
 
+# Run by `make test-long`: `make test` has to be quick.
+pytestmark = pytest.mark.long
+
 # Later than the moment from which an event that nobody has tried is suspicious.
 UNTRIED = FIRST_ATTEMPT_WITHIN.total_seconds() + 1
 

@@ -14,7 +14,10 @@ import pytest
 from tests.e2e.campaign import CRON_SECONDS, Campaign, faults
 from tests.e2e.harness import LocalCloud, local_cloud
 
-SEEDS = [int(seed) for seed in os.environ.get("FAULT_SEEDS", "1,2").split(",")]
+# In `make test-long` with more of them.
+pytestmark = pytest.mark.campaign
+
+SEEDS = [int(seed) for seed in os.environ.get("FAULT_SEEDS", "1").split(",")]
 # More than one full batch of the sync, so that a run is several tasks.
 RETURN_IDS = [f"R-{number}" for number in range(1_200)]
 # What the troubled part of a campaign is about: few enough for changes to meet.

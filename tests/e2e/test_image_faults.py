@@ -13,7 +13,7 @@ from tests.e2e.harness import LocalCloud
 from tests.e2e.image_campaign import ImageCampaign
 
 SEEDS = [int(seed) for seed in os.environ.get("IMAGE_FAULT_SEEDS", "1").split(",")]
-STEPS = 60
+STEPS = 45
 
 
 @pytest.fixture

@@ -39,6 +39,8 @@ def _something_to_find(system: LocalCloud, caller: dict[str, str]) -> None:
         assert answer.raise_for_status().json()["total"] == 3, "empty answers would prove little"
 
 
+# Run by `make test-long`: `make test` has to be quick.
+@pytest.mark.long
 @pytest.mark.usefixtures("_something_to_find")
 def test_the_system_keeps_what_the_document_promises(system: LocalCloud, caller: dict[str, str]) -> None:
     command = [

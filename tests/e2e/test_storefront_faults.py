@@ -11,8 +11,11 @@ import pytest
 from tests.e2e.harness import LocalCloud
 from tests.e2e.storefront_campaign import StorefrontCampaign
 
+# In `make test-long` with more of them.
+pytestmark = pytest.mark.campaign
+
 SEEDS = [int(seed) for seed in os.environ.get("STOREFRONT_FAULT_SEEDS", "1").split(",")]
-STEPS = 60
+STEPS = 45
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -14,6 +14,9 @@ from infra.topology import Queue, load, seconds
 from tests.e2e.harness import LocalCloud
 from tests.e2e.shop import QUEUE, Shop
 
+# Run by `make test-long`: `make test` has to be quick.
+pytestmark = pytest.mark.long
+
 DOWN = {"outage": True}
 # How late a request may come: real time goes on while the clock stands still. Less than the shortest pause.
 LATE = 25.0

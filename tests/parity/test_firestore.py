@@ -21,7 +21,7 @@ from google.cloud.firestore_v1 import types
 from tests.parity.backends import Backend, emulator_jar, google, local
 from tests.parity.generators import Generator
 
-ROUNDS = int(os.environ.get("PARITY_ROUNDS", "2"))
+ROUNDS = int(os.environ.get("PARITY_ROUNDS", "1"))
 SEED = int(os.environ.get("PARITY_SEED", "1"))
 QUERIES_A_ROUND = 700
 AGGREGATIONS_A_ROUND = 150
@@ -33,6 +33,8 @@ RunQueryRequest = types.RunQueryRequest.pb()
 
 jar = emulator_jar()
 pytestmark = [
+    # Run by `make test-long`: `make test` has to be quick.
+    pytest.mark.long,
     pytest.mark.skipif(
         jar is None, reason="Google's Firestore emulator needs the Cloud SDK component and Java"
     ),

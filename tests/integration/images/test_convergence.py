@@ -21,6 +21,9 @@ from tests.integration.images.fakes import BAD
 from tests.integration.images.world import FirestoreServer, World
 from tests.integration.steps import TO_ITS_END, Machine, any_of_them, how_far, serving
 
+# In `make test-long` with more of them.
+pytestmark = pytest.mark.campaign
+
 PRODUCTS = ["p1", "p2"]
 URLS = [f"https://img.example/{name}.jpg" for name in "abc"]
 how_often = st.sampled_from(["once", "once", "once", "twice", "never again"])
@@ -142,7 +145,7 @@ class Pictures(Machine):
 
 
 Pictures.TestCase.settings = settings(
-    max_examples=int(os.environ.get("CONVERGENCE_EXAMPLES", "20")),
+    max_examples=int(os.environ.get("CONVERGENCE_EXAMPLES", "10")),
     stateful_step_count=40,
     deadline=None,
     print_blob=True,

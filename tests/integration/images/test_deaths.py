@@ -10,6 +10,9 @@ from shared.errors import PermanentError, TransientError
 from tests.integration.images.fakes import BAD
 from tests.integration.images.world import FirestoreServer, World
 
+# Run by `make test-long`: `make test` has to be quick.
+pytestmark = pytest.mark.long
+
 # More gates than any work here has.
 GATES = range(44)
 URL = "https://img.example/a.jpg"

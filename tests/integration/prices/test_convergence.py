@@ -21,6 +21,9 @@ from shared.errors import PermanentError, TransientError
 from tests.integration.prices.world import FirestoreServer, World
 from tests.integration.steps import Machine, any_of_them, how_far, serving
 
+# In `make test-long` with more of them.
+pytestmark = pytest.mark.campaign
+
 SKUS = [f"sku-{letter}" for letter in "abcdefgh"]
 how_often = st.sampled_from(["once", "once", "once", "twice", "never again"])
 lines = st.builds(

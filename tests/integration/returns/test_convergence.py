@@ -24,6 +24,9 @@ from tests.integration.returns.world import FirestoreServer, World
 from tests.integration.steps import Machine, any_of_them, serving
 from tests.unit.returns.examples import AT, content
 
+# In `make test-long` with more of them.
+pytestmark = pytest.mark.campaign
+
 RETURN_IDS = [f"R-{n}" for n in range(7)]
 POISON = "P-1"
 
@@ -138,7 +141,7 @@ class Sync(Machine):
 
 
 Sync.TestCase.settings = settings(
-    max_examples=int(os.environ.get("CONVERGENCE_EXAMPLES", "15")),
+    max_examples=int(os.environ.get("CONVERGENCE_EXAMPLES", "7")),
     stateful_step_count=40,
     deadline=None,
     print_blob=True,

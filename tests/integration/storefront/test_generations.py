@@ -19,6 +19,9 @@ from infra.local.clock import Clock
 from tests.integration.steps import Machine, any_of_them, how_far, serving
 from tests.integration.storefront.world import SKUS, FirestoreServer
 
+# In `make test-long` with more of them.
+pytestmark = pytest.mark.campaign
+
 how_often = st.sampled_from(["once", "once", "once", "twice"])
 some_events = st.lists(
     st.tuples(st.sampled_from(SKUS), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=3

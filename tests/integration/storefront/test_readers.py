@@ -12,11 +12,16 @@ from contextlib import asynccontextmanager
 from itertools import count
 from random import Random
 
+import pytest
+
 from shared.errors import TransientError
 from shared.storefronts import RebuildTask, StorefrontTask
 from shared.tasks import Attempt
 from tests.integration.steps import Task
 from tests.integration.storefront.world import FirestoreServer, World
+
+# In `make test-long` with more of them.
+pytestmark = pytest.mark.campaign
 
 REBUILDS = int(os.environ.get("STOREFRONT_REBUILDS", "15"))
 # Every so many steps somebody rolls back; of so many tasks one is delivered twice, and of so many builders one dies.

@@ -18,6 +18,9 @@ from infra.local.clock import Clock
 from tests.integration.steps import TO_ITS_END, Machine, any_of_them, how_far, serving
 from tests.integration.supply_chain.world import FirestoreServer, World, use_three_attempts
 
+# In `make test-long` with more of them.
+pytestmark = pytest.mark.campaign
+
 PRODUCTS = ["p1", "p2"]
 moods = st.sampled_from(["well", "well", "failing", "resting", "silent", "losing answers", "babbling"])
 
@@ -116,7 +119,7 @@ class Deliveries(Machine):
 
 
 Deliveries.TestCase.settings = settings(
-    max_examples=int(os.environ.get("CONVERGENCE_EXAMPLES", "25")),
+    max_examples=int(os.environ.get("CONVERGENCE_EXAMPLES", "12")),
     stateful_step_count=40,
     deadline=None,
     print_blob=True,

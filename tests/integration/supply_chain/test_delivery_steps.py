@@ -7,6 +7,9 @@ import pytest
 from infra.local.clock import Clock
 from tests.integration.supply_chain.world import FirestoreServer, Mood, World, use_three_attempts
 
+# Run by `make test-long`: `make test` has to be quick.
+pytestmark = pytest.mark.long
+
 # More gates than any work here has.
 GATES = range(16)
 
