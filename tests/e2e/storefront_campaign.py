@@ -238,7 +238,7 @@ class StorefrontCampaign:
 
     def mend(self) -> None:
         """An operator tries again what failed, and has all stores built once more: some were rolled back."""
-        for run_id, run in documents(self.database, "price_runs").items():
+        for run_id, run in self._runs().items():
             assert run["status"] in ("done", "partial"), (run_id, run)
             if run["status"] == "partial":
                 self._acknowledged("POST", f"/price-runs/{run_id}:rerun", json={})
@@ -249,7 +249,7 @@ class StorefrontCampaign:
 
     def check(self) -> None:
         """Each store sells what the latest feeds say, and shows what follows from that and from nothing else."""
-        runs = documents(self.database, "price_runs")
+        runs = self._runs()
         assert sorted(run["status"] for run in runs.values()) == ["done"] * len(self.feeds), runs
         tree = CategoryTree({each.id: each for each in self._categories()})
         for store in self.stores:
@@ -262,6 +262,11 @@ class StorefrontCampaign:
             page = list(zip(*(row for _, row in sorted(items.items())), strict=True))
             views = build_views(tree, [Page(*page)], self._counts(store))
             assert shown[state["current"]] == packed(views).contents
+
+    def _runs(self) -> dict[str, dict[str, Any]]:
+        """The runs of this campaign's feeds."""
+        every = documents(self.database, "price_runs")
+        return {run_id: run for run_id, run in every.items() if run["retailer"] == self.retailer}
 
     def _expected(self, store: str) -> dict[str, tuple[Any, ...]]:
         """The last word on each item, whoever came in first."""

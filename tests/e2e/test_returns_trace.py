@@ -12,6 +12,9 @@ from tests.e2e.campaign import Campaign
 from tests.e2e.clients import documents, firestore
 from tests.e2e.harness import LocalCloud, local_cloud
 
+# Run by `make test-long`: `make test` has to be quick.
+pytestmark = pytest.mark.long
+
 RETURNS = 1_100  # two batches
 # What only the planner, the processing of a batch and the end of a run say.
 MILESTONES = ("sync.planned", "batch.pushed", "sync.finished")

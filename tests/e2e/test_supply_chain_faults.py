@@ -12,10 +12,10 @@ import pytest
 from tests.e2e.catalog_campaign import CatalogCampaign
 from tests.e2e.harness import LocalCloud
 
-# In `make test-long` with more of them.
-pytestmark = pytest.mark.campaign
+# Run by `make test-long`: `make test` has to be quick.
+pytestmark = pytest.mark.long
 
-SEEDS = [int(seed) for seed in os.environ.get("CATALOG_FAULT_SEEDS", "1").split(",")]
+SEEDS = [int(seed) for seed in os.environ.get("CATALOG_FAULT_SEEDS", "1,2").split(",")]
 STEPS = 90
 
 

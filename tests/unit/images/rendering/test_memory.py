@@ -19,6 +19,9 @@ PROGRAM = """
 import re, sys
 from pathlib import Path
 from functions.images.rendering import render
+
+# Run by `make test-long`: `make test` has to be quick.
+pytestmark = pytest.mark.long
 render(Path(sys.argv[1]).read_bytes())
 print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """
