@@ -16,6 +16,9 @@ from infra.local.cloud import Cloud
 from shared.images import MAX_IMAGES, new_entry, shown
 from tests.unit.products.examples import content
 
+# Run by `make test-long`: `make test` has to be quick.
+pytestmark = pytest.mark.long
+
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 READ, QUERY, COMMIT = "BatchGetDocuments", "RunQuery", "Commit"
 

@@ -13,15 +13,15 @@ import functions
 from functions.images.rendering import POLICY
 from tests.unit.images.rendering.examples import a_png, saved
 
+# Run by `make test-long`: `make test` has to be quick.
+pytestmark = pytest.mark.long
+
 ROOT = Path(functions.__file__).parents[1]
 LIMIT = 512 << 20
 PROGRAM = """
 import re, sys
 from pathlib import Path
 from functions.images.rendering import render
-
-# Run by `make test-long`: `make test` has to be quick.
-pytestmark = pytest.mark.long
 render(Path(sys.argv[1]).read_bytes())
 print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """
