@@ -57,6 +57,12 @@ class Function(_Part):
     max_instances: int = Field(ge=1)
     enqueues: tuple[QueueName, ...] = ()
     secrets: tuple[str, ...] = ()
+    buckets: dict[BucketName, Literal["read", "create", "write"]] = Field(
+        default_factory=dict,
+        description="What it does in buckets: read and list, create only, or everything to objects.",
+    )
+    signs_links: bool = Field(default=False, description="Whether it signs links to a bucket with its own identity.")
+    caches: bool = Field(default=False, description="Whether it uses the Redis, where there is one.")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -112,12 +118,15 @@ class CorsRule(_Part):
 
 
 class Bucket(_Part):
-    """A Cloud Storage bucket in the functions' region, with uniform access and without versions of its objects."""
+    """A Cloud Storage bucket in the functions' region, with uniform access."""
 
     public: bool = Field(description="Whether anyone may read its objects, by name.")
     cors: tuple[CorsRule, ...] = ()
     delete_after_days: int | None = Field(
         default=None, ge=1, description="How old an object gets before it is deleted; None keeps it for good."
+    )
+    keep_replaced_days: int | None = Field(
+        default=None, ge=1, description="How long what was overwritten or deleted is kept as an older version."
     )
 
 
@@ -187,6 +196,8 @@ class Topology(_Part):
         for name, function in self.functions.items():
             if missing := set(function.enqueues) - set(self.queues):
                 raise ValueError(f"functions.{name}.enqueues: no queue {', '.join(sorted(missing))}")
+            if missing := set(function.buckets) - set(self.buckets):
+                raise ValueError(f"functions.{name}.buckets: no bucket {', '.join(sorted(missing))}")
         return self
 
     def _require_one_trigger_each(self) -> None:

@@ -167,7 +167,7 @@ def algolia(config: Settings, api_key: str) -> Callable[[], "TransporterSync"]:
     model). It waits for no rate limit by itself, since a task's retry does that without holding an instance.
 
     Raises:
-        ConfigurationError: there is no key.
+        ConfigurationError: there is no key, or no application.
     """
     from algoliasearch.http.transporter_sync import TransporterSync
     from algoliasearch.search.config import SearchConfig
@@ -178,12 +178,15 @@ def algolia(config: Settings, api_key: str) -> Callable[[], "TransporterSync"]:
         raise ConfigurationError(
             "This function needs ALGOLIA_API_KEY to write or ALGOLIA_SEARCH_KEY to search."
         )
+    if config.algolia_app_id is None:
+        raise ConfigurationError("This function needs ALGOLIA_APP_ID, the application that holds the index.")
+    app_id = config.algolia_app_id
     session = Session()
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(pool_maxsize=ALGOLIA_CONNECTIONS))
 
     def connect() -> "TransporterSync":
-        search_config = SearchConfig(config.algolia_app_id, api_key)
+        search_config = SearchConfig(app_id, api_key)
         search_config.max_rate_limit_retries = 0
         search_config.write_timeout = ALGOLIA_WRITE_TIMEOUT_MS
         _set_hosts(search_config)

@@ -49,7 +49,13 @@ class Settings(BaseModel):
     tasks_service_account: Text = Field(description="The identity with which Cloud Tasks calls functions.")
     scheduler_service_account: Text = Field(description="The identity with which Cloud Scheduler calls.")
 
-    algolia_app_id: Text
+    platform_tokens_checked: bool = Field(
+        False,
+        description="Whether Cloud Run asks for a token before a request gets here: it has checked it then, audience "
+        "included, and taken its signature away. Never true of a function that anyone may call.",
+    )
+
+    algolia_app_id: Text | None = Field(None, description="Only who searches or writes the index needs it.")
     algolia_api_key: str = Field("", repr=False, description="A key that may write; only who writes has it.")
     algolia_search_key: str = Field(
         "", repr=False, description="A search-only key, the parent of secured keys."
