@@ -61,7 +61,9 @@ class Function(_Part):
         default_factory=dict,
         description="What it does in buckets: read and list, create only, or everything to objects.",
     )
-    signs_links: bool = Field(default=False, description="Whether it signs links to a bucket with its own identity.")
+    signs_links: bool = Field(
+        default=False, description="Whether it signs links to a bucket with its own identity."
+    )
     caches: bool = Field(default=False, description="Whether it uses the Redis, where there is one.")
 
     @model_validator(mode="after")
@@ -126,7 +128,9 @@ class Bucket(_Part):
         default=None, ge=1, description="How old an object gets before it is deleted; None keeps it for good."
     )
     keep_replaced_days: int | None = Field(
-        default=None, ge=1, description="How long what was overwritten or deleted is kept as an older version."
+        default=None,
+        ge=1,
+        description="How long what was overwritten or deleted is kept as an older version.",
     )
 
 

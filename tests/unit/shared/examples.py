@@ -1,8 +1,8 @@
-"""A complete environment, and settings made of it."""
+"""An environment, what of it every function needs, and settings made of it."""
 
 from shared.settings import Settings
 
-ENVIRONMENT = {
+REQUIRED = {
     "GOOGLE_CLOUD_PROJECT": "shop",
     "BASE_URL": "https://europe-west1-shop.cloudfunctions.net",
     "AUTH_ISSUER": "https://login.shop.example",
@@ -10,8 +10,8 @@ ENVIRONMENT = {
     "AUTH_JWKS_URL": "https://login.shop.example/jwks",
     "TASKS_SERVICE_ACCOUNT": "tasks@shop.iam.gserviceaccount.com",
     "SCHEDULER_SERVICE_ACCOUNT": "scheduler@shop.iam.gserviceaccount.com",
-    "ALGOLIA_APP_ID": "SHOP",
 }
+ENVIRONMENT = REQUIRED | {"ALGOLIA_APP_ID": "SHOP"}
 
 
 def a_deployment(**changes: str) -> Settings:

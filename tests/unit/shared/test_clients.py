@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from shared import clients
-from tests.unit.shared.examples import a_deployment
+from shared.errors import ConfigurationError
+from shared.settings import Settings
+from tests.unit.shared.examples import REQUIRED, a_deployment
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +42,18 @@ def test_algolia_can_be_elsewhere(monkeypatch: pytest.MonkeyPatch, address: str)
 
 def test_algolia_never_waits_out_a_rate_limit_in_an_instance() -> None:
     assert clients.algolia(a_deployment(), "key")().config.max_rate_limit_retries == 0
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "lacking"),
+    [
+        (a_deployment(), "", "ALGOLIA_API_KEY"),
+        (Settings.from_environment(REQUIRED), "key", "ALGOLIA_APP_ID"),
+    ],
+)
+def test_what_algolia_lacks_is_named(config: Settings, key: str, lacking: str) -> None:
+    with pytest.raises(ConfigurationError, match=lacking):
+        clients.algolia(config, key)
 
 
 async def test_cloud_tasks_can_be_elsewhere_and_is_connected_once(monkeypatch: pytest.MonkeyPatch) -> None:
