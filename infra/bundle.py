@@ -1,0 +1,73 @@
+"""What is deployed: one zip of ``main.py``, ``functions/``, ``shared/`` and the pinned requirements, and nothing else.
+
+The same files make the same bytes, on any machine and with any Python, so that its hash says whether there is
+anything to deploy: names are sorted, times and permissions fixed, and nothing is compressed, since what zlib makes of
+a file depends on its version. A file's place, name and content are all that counts.
+"""
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+ROOT = Path(__file__).parents[1]
+_FILES = ("main.py", "requirements.txt")
+_FOLDERS = ("functions", "shared")
+# The earliest that a zip can say: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.4.6.
+_TIME = (1980, 1, 1, 0, 0, 0)
+_UNIX = 3
+_REGULAR_FILE_READ_BY_ALL = 0o100644 << 16
+
+
+def bundled(root: Path = ROOT) -> Iterator[str]:
+    """The files that are deployed, relative to ``root``, sorted.
+
+    Of the folders everything is, tracked by git or not: what runs locally is what runs there. Only hidden files and
+    what Python compiled are left out.
+    """
+    found = [*_FILES]
+    for folder in _FOLDERS:
+        inside = (path.relative_to(root) for path in (root / folder).rglob("*") if path.is_file())
+        found += [path.as_posix() for path in inside if not _is_left_out(path)]
+    yield from sorted(found)
+
+
+def _is_left_out(path: Path) -> bool:
+    return any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+
+
+def write(target: Path, root: Path = ROOT) -> str:
+    """Make the bundle of ``root`` and return its SHA-256, in hexadecimal digits.
+
+    Raises:
+        FileNotFoundError: ``main.py`` or ``requirements.txt`` is missing.
+    """
+    contents = {name: (root / name).read_bytes() for name in bundled(root)}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with ZipFile(target, "w", ZIP_STORED) as bundle:
+        for name, content in contents.items():
+            bundle.writestr(_entry(name), content)
+    return hashlib.sha256(target.read_bytes()).hexdigest()
+
+
+def _entry(name: str) -> ZipInfo:
+    entry = ZipInfo(name, _TIME)
+    # By itself Python notes here on which system it ran.
+    entry.create_system = _UNIX
+    entry.external_attr = _REGULAR_FILE_READ_BY_ALL
+    return entry
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the bundle and print where it is, its size and its hash."""
+    parser = argparse.ArgumentParser(description="Make the zip that Terraform deploys.")
+    parser.add_argument("target", type=Path, nargs="?", default=ROOT / "build/backstock.zip")
+    target = parser.parse_args(arguments).target
+    digest = write(target)
+    sys.stdout.write(f"{target}\n{target.stat().st_size:,} bytes\nsha256 {digest}\n")
+
+
+if __name__ == "__main__":
+    main()
