@@ -3,6 +3,8 @@
 import asyncio
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -20,6 +22,10 @@ _LEEWAY = 30
 # Tokens found good that are remembered, and for how long. A key that is withdrawn counts for as much longer.
 _REMEMBERED = 4096
 _REMEMBERED_SECONDS = 60
+_REQUIRED = ["exp", "iss", "aud", "sub"]
+# What Cloud Run leaves of a signature that it has checked:
+# https://docs.cloud.google.com/run/docs/troubleshooting#signature-removed
+_SIGNATURE_REMOVED = ".SIGNATURE_REMOVED_BY_GOOGLE"
 # The account becomes part of search filters and of document fields, so its alphabet is closed.
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # As OIDC bounds it, and as the database can keep it: half a character is no text.
@@ -70,7 +76,9 @@ class TokenVerifier:
     def __init__(self, jwks_url: str, issuer: str) -> None:
         self._keys = jwt.PyJWKClient(jwks_url, lifespan=300, timeout=5)
         self._issuer = issuer
-        self._good: TTLCache[tuple[str, str], dict[str, Any]] = TTLCache(_REMEMBERED, ttl=_REMEMBERED_SECONDS)
+        self._good: TTLCache[tuple[str, str | None], dict[str, Any]] = TTLCache(
+            _REMEMBERED, ttl=_REMEMBERED_SECONDS
+        )
 
     async def claims(self, request: Request, audience: str) -> dict[str, Any]:
         """The claims of the request's bearer token, made for ``audience``.
@@ -78,30 +86,56 @@ class TokenVerifier:
         Raises:
             Problem: 401 without a good token, 503 when the issuer's keys cannot be had.
         """
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise _unauthorized("Send an OIDC token as 'Authorization: Bearer …'.")
+        return await self._signed(_bearer_token(request), audience)
+
+    async def claims_behind_cloud_run(self, request: Request) -> dict[str, Any]:
+        """The claims of a bearer token that Cloud Run has checked before it let the request in.
+
+        Cloud Run takes the signature away; one that it has left is checked again. The audience is its affair alone:
+        it takes every address of the service, and a custom audience, and nothing promises which of them Eventarc
+        has its tokens made for.
+
+        Raises:
+            Problem: 401 and 503, as :meth:`claims`.
+        """
+        token = _bearer_token(request)
+        if token.endswith(_SIGNATURE_REMOVED):
+            return self._unsigned(token)
+        return await self._signed(token, None)
+
+    async def _signed(self, token: str, audience: str | None) -> dict[str, Any]:
+        """The claims of a token that is signed; ``None`` stands for an audience that Cloud Run has checked."""
         known = self._good.get((token, audience))
         if known is not None and time.time() < known["exp"] + _LEEWAY:
             return known
-        claims = await self._checked(token.strip(), audience)
-        self._good[token, audience] = claims
-        return claims
-
-    async def _checked(self, token: str, audience: str) -> dict[str, Any]:
-        try:
-            key = await self._key(token)
+        with _refusing():
             claims: dict[str, Any] = jwt.decode(
                 token,
-                key,
+                await self._key(token),
                 algorithms=["RS256", "ES256"],
                 audience=audience,
                 issuer=self._issuer,
                 leeway=_LEEWAY,
-                options={"require": ["exp", "iss", "aud", "sub"]},
+                options={"require": _REQUIRED, "verify_aud": audience is not None},
             )
-        except jwt.PyJWTError as error:
-            raise _unauthorized(f"The token is not valid: {error}.") from error
+        self._good[token, audience] = claims
+        return claims
+
+    def _unsigned(self, token: str) -> dict[str, Any]:
+        with _refusing():
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                issuer=self._issuer,
+                leeway=_LEEWAY,
+                # Without the signature PyJWT leaves out all that it is not told to look at.
+                options={
+                    "require": _REQUIRED,
+                    "verify_signature": False,
+                    "verify_iss": True,
+                    "verify_exp": True,
+                    "verify_nbf": True,
+                },
+            )
         return claims
 
     async def _key(self, token: str) -> jwt.PyJWK:
@@ -112,6 +146,22 @@ class TokenVerifier:
         # The last two: a connection that breaks off, an answer that is no JSON.
         except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, OSError, ValueError) as error:
             raise Problem(503, "unavailable", "The token's issuer is out of reach; try again.") from error
+
+
+def _bearer_token(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise _unauthorized("Send an OIDC token as 'Authorization: Bearer …'.")
+    return token.strip()
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Turn what PyJWT finds wrong with a token into the refusal of it."""
+    try:
+        yield
+    except jwt.PyJWTError as error:
+        raise _unauthorized(f"The token is not valid: {error}.") from error
 
 
 def _unauthorized(detail: str) -> Problem:
@@ -151,6 +201,11 @@ class Authenticator:
         Raises:
             Problem: 401 without such a token, 403 for another account, 503 when keys cannot be had.
         """
-        claims = await self._platform.claims(request, self._settings.function_url(function))
+        claims = await self._platform_claims(request, function)
         if claims.get("email") != service_account or claims.get("email_verified") is not True:
             raise Problem(403, "forbidden", f"Only {service_account} may call {function}.")
+
+    async def _platform_claims(self, request: Request, function: str) -> dict[str, Any]:
+        if self._settings.platform_tokens_checked:
+            return await self._platform.claims_behind_cloud_run(request)
+        return await self._platform.claims(request, self._settings.function_url(function))
