@@ -89,6 +89,9 @@ class CloudFormatter(logging.Formatter):
 
 def configure() -> None:
     """Send every log line of this process to standard output, at ``LOG_LEVEL`` (default INFO) and above."""
+    # Cloud Functions asks for execution ids in the log, and to add them Functions Framework would silence all
+    # loggers that are there once the function is loaded. Ours name the trace instead.
+    os.environ["LOG_EXECUTION_ID"] = "false"
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(CloudFormatter(os.environ.get("GOOGLE_CLOUD_PROJECT", "")))
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "INFO").upper(), handlers=[handler], force=True)

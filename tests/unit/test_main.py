@@ -1,5 +1,6 @@
 """The table of entry points, as Functions Framework uses it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -23,14 +24,20 @@ IMAGES = {
     "EVENTS_SERVICE_ACCOUNT": "events@shop.iam.gserviceaccount.com",
 }
 FEEDS = {"FEEDS_BUCKET": "shop-feeds", "WORKSPACE_BUCKET": "shop-workspace"}
+# Clients of Google's libraries are made on the way; none of them connects.
+EMULATORS = {
+    "FIRESTORE_EMULATOR_HOST": "127.0.0.1:1",
+    "CLOUD_TASKS_EMULATOR_HOST": "127.0.0.1:1",
+    "STORAGE_EMULATOR_HOST": "http://127.0.0.1:1",
+}
 FUNCTIONS = load().functions
 
 # Starts functions as the platform does and asks each something.
 ASK = """
 import asyncio, sys
-import functions_framework.aio, httpx
+import functions_framework, httpx
 async def ask(entry_point):
-    app = functions_framework.aio.create_asgi_app(entry_point, "main.py")
+    app = functions_framework.create_app(entry_point, "main.py")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
         return (await client.post("/")).status_code
 async def ask_all():
@@ -57,18 +64,21 @@ def python(program: str, *arguments: str, **environment: str) -> subprocess.Comp
 def test_a_function_answers_with_no_more_secrets_than_the_topology_gives_it(secrets: tuple[str, ...]) -> None:
     entry_points = [each.entry_point for each in FUNCTIONS.values() if each.secrets == secrets]
     given = {secret: SECRETS[secret] for secret in secrets}
-    # Clients of Google's libraries are made on the way; none of them connects.
-    emulators = {
-        "FIRESTORE_EMULATOR_HOST": "127.0.0.1:1",
-        "CLOUD_TASKS_EMULATOR_HOST": "127.0.0.1:1",
-        "STORAGE_EMULATOR_HOST": "http://127.0.0.1:1",
-    }
-    done = python(ASK, *entry_points, **ENVIRONMENT, **PARTNER, **IMAGES, **FEEDS, **given, **emulators)
+    done = python(ASK, *entry_points, **ENVIRONMENT, **PARTNER, **IMAGES, **FEEDS, **given, **EMULATORS)
     assert done.returncode == 0, done.stderr
     answers = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("answer ")]
     assert [entry_point for entry_point, _ in answers] == entry_points
     # No token, or nothing to POST to: each is an answer of the function's own.
     assert {status for _, status in answers} <= {"401", "404", "405"}, done.stdout
+
+
+def test_a_function_that_events_call_is_ours_and_logs_whatever_the_platform_says_of_it() -> None:
+    # Cloud Functions sets both. The framework would take the event from us, and all of our lines from the log.
+    said = {"FUNCTION_SIGNATURE_TYPE": "cloudevent", "LOG_EXECUTION_ID": "true"}
+    done = python(ASK, "compress_image", **ENVIRONMENT, **IMAGES, **EMULATORS, **said)
+    log, answer = done.stdout.splitlines()
+    assert answer == "answer compress_image 401", done.stderr
+    assert json.loads(log)["httpRequest"]["status"] == 401
 
 
 def test_without_an_audience_no_function_starts() -> None:
