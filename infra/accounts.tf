@@ -1,0 +1,49 @@
+# The addresses are put together from the ids, which gives what the accounts' own `email` gives, but while planning:
+# a plan then says who gets which grant.
+locals {
+  room_email = {
+    for room, account in google_service_account.room : room => "${account.account_id}@${var.project_id}.iam.gserviceaccount.com"
+  }
+  build_email     = "${google_service_account.build.account_id}@${var.project_id}.iam.gserviceaccount.com"
+  tasks_email     = "${google_service_account.tasks.account_id}@${var.project_id}.iam.gserviceaccount.com"
+  scheduler_email = "${google_service_account.scheduler.account_id}@${var.project_id}.iam.gserviceaccount.com"
+  events_email    = "${google_service_account.events.account_id}@${var.project_id}.iam.gserviceaccount.com"
+}
+
+resource "google_service_account" "room" {
+  for_each = local.rooms
+
+  account_id   = "${var.prefix}-${replace(each.value, "_", "-")}"
+  display_name = "Backstock: functions of the room ${each.value}"
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_service_account" "build" {
+  account_id   = "${var.prefix}-build"
+  display_name = "Backstock: builds the functions"
+
+  depends_on = [google_project_service.this]
+}
+
+# The three callers. Functions know by the caller what a request is, so no room runs as one of them.
+resource "google_service_account" "tasks" {
+  account_id   = "${var.prefix}-tasks"
+  display_name = "Backstock: Cloud Tasks calls functions as this"
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_service_account" "scheduler" {
+  account_id   = "${var.prefix}-scheduler"
+  display_name = "Backstock: Cloud Scheduler calls functions as this"
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_service_account" "events" {
+  account_id   = "${var.prefix}-events"
+  display_name = "Backstock: Eventarc calls functions as this"
+
+  depends_on = [google_project_service.this]
+}

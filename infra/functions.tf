@@ -1,0 +1,193 @@
+# One bundle for all functions: main.py knows every entry point.
+locals {
+  # Without one, the precondition below says what to do.
+  bundle_sha256 = try(filesha256(var.bundle), "missing")
+}
+
+resource "google_storage_bucket" "source" {
+  name                        = "${var.project_id}-source"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  # It holds nothing that `make bundle` does not make again.
+  force_destroy = true
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_storage_bucket_object" "bundle" {
+  # Other code is another object, which is what makes a function be built anew.
+  name   = "bundle-${local.bundle_sha256}.zip"
+  bucket = google_storage_bucket.source.name
+  source = var.bundle
+
+  lifecycle {
+    create_before_destroy = true
+
+    precondition {
+      condition     = fileexists(var.bundle)
+      error_message = "There is no bundle at ${var.bundle}. Run `make bundle` first, or say in the variable `bundle` where one is."
+    }
+  }
+}
+
+resource "google_artifact_registry_repository" "functions" {
+  location      = var.region
+  repository_id = "${var.prefix}-functions"
+  description   = "Images of the functions, as the build makes them"
+  format        = "DOCKER"
+
+  # What is kept by one policy is not deleted by another, so that there are ten revisions to go back to.
+  cleanup_policies {
+    id     = "keep-the-newest"
+    action = "KEEP"
+
+    most_recent_versions {
+      keep_count = 10
+    }
+  }
+
+  cleanup_policies {
+    id     = "delete-the-old"
+    action = "DELETE"
+
+    condition {
+      older_than = "2592000s"
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_cloudfunctions2_function" "this" {
+  for_each = local.functions
+
+  name        = each.key
+  location    = var.region
+  description = "Backstock: ${each.value.room}"
+  # Which code a function has, wherever it is listed. A label's value has 63 characters at most.
+  labels = { bundle = substr(local.bundle_sha256, 0, 16) }
+
+  build_config {
+    runtime           = "python313"
+    entry_point       = each.value.entry_point
+    service_account   = "projects/${var.project_id}/serviceAccounts/${local.build_email}"
+    docker_repository = google_artifact_registry_repository.functions.id
+
+    source {
+      storage_source {
+        bucket = google_storage_bucket.source.name
+        object = google_storage_bucket_object.bundle.name
+      }
+    }
+  }
+
+  service_config {
+    service_account_email            = local.room_email[each.value.room]
+    available_memory                 = each.value.memory
+    available_cpu                    = tostring(each.value.cpu)
+    max_instance_request_concurrency = each.value.concurrency
+    timeout_seconds                  = each.value.timeout
+    min_instance_count               = each.value.min_instances
+    max_instance_count               = each.value.max_instances
+    all_traffic_on_latest_revision   = var.all_traffic_on_latest_revision
+
+    # Cloud Tasks, Scheduler and Eventarc of the same project are inside.
+    ingress_settings = each.value.access == "public" ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"
+
+    environment_variables = merge(
+      local.environment,
+      # Where anyone may call, nobody has checked the token.
+      { PLATFORM_TOKENS_CHECKED = tostring(each.value.access != "public") },
+      each.value.caches && var.redis_enabled ? { REDIS_URL = local.redis_url } : {},
+    )
+
+    dynamic "secret_environment_variables" {
+      for_each = setintersection(each.value.secrets, var.secrets_with_values)
+
+      content {
+        key        = secret_environment_variables.value
+        project_id = var.project_id
+        secret     = google_secret_manager_secret.this[secret_environment_variables.value].secret_id
+        version    = "latest"
+      }
+    }
+
+    vpc_connector                 = each.value.caches ? one(google_vpc_access_connector.cache[*].id) : null
+    vpc_connector_egress_settings = each.value.caches && var.redis_enabled ? "PRIVATE_RANGES_ONLY" : null
+  }
+
+  dynamic "event_trigger" {
+    for_each = each.value.access == "events" ? [local.trigger[each.key]] : []
+
+    content {
+      # That of the bucket.
+      trigger_region        = var.region
+      event_type            = event_trigger.value.event_type
+      service_account_email = local.events_email
+      retry_policy          = "RETRY_POLICY_RETRY"
+
+      event_filters {
+        attribute = "bucket"
+        value     = google_storage_bucket.this[event_trigger.value.bucket].name
+      }
+    }
+  }
+
+  timeouts {
+    create = "30m"
+    update = "30m"
+  }
+
+  # What the build, the start, the trigger and the first query need; Terraform sees none of it in the arguments above.
+  depends_on = [
+    google_artifact_registry_repository_iam_member.build,
+    google_firestore_field.exempt,
+    google_firestore_field.ttl,
+    google_firestore_index.this,
+    google_project_iam_member.build_logs,
+    google_project_iam_member.build_platform_source,
+    google_project_iam_member.events,
+    google_project_iam_member.storage_publisher,
+    google_secret_manager_secret_iam_member.reader,
+    google_storage_bucket_iam_member.build_source,
+  ]
+}
+
+# Anyone may call a public function: it asks for a user's token itself. The others are called by one account each, on the
+# Cloud Run service, which has the function's name.
+resource "google_cloud_run_service_iam_member" "public" {
+  for_each = local.functions_by_access["public"]
+
+  location = var.region
+  service  = google_cloudfunctions2_function.this[each.value].name
+  role     = "roles/run.invoker"
+  member   = "allUsers"
+}
+
+resource "google_cloud_run_service_iam_member" "tasks" {
+  for_each = local.functions_by_access["tasks"]
+
+  location = var.region
+  service  = google_cloudfunctions2_function.this[each.value].name
+  role     = "roles/run.invoker"
+  member   = "serviceAccount:${local.tasks_email}"
+}
+
+resource "google_cloud_run_service_iam_member" "scheduler" {
+  for_each = local.functions_by_access["scheduler"]
+
+  location = var.region
+  service  = google_cloudfunctions2_function.this[each.value].name
+  role     = "roles/run.invoker"
+  member   = "serviceAccount:${local.scheduler_email}"
+}
+
+resource "google_cloud_run_service_iam_member" "events" {
+  for_each = local.functions_by_access["events"]
+
+  location = var.region
+  service  = google_cloudfunctions2_function.this[each.value].name
+  role     = "roles/run.invoker"
+  member   = "serviceAccount:${local.events_email}"
+}

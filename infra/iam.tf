@@ -1,0 +1,92 @@
+# What rooms, the build and the platform's callers may do. Grants on buckets are in buckets.tf, those to call a function in
+# functions.tf, those on a secret in secrets.tf.
+
+# Firestore has no grants by collection: a room may read and write all documents, and nothing of the database's settings.
+resource "google_project_iam_member" "firestore" {
+  for_each = local.rooms
+
+  project = var.project_id
+  role    = "roles/datastore.user"
+  member  = "serviceAccount:${local.room_email[each.value]}"
+}
+
+resource "google_cloud_tasks_queue_iam_member" "enqueuer" {
+  for_each = local.enqueuers
+
+  location = var.region
+  name     = google_cloud_tasks_queue.this[each.value.queue].name
+  role     = "roles/cloudtasks.enqueuer"
+  member   = "serviceAccount:${local.room_email[each.value.room]}"
+}
+
+# A task names the account that it is delivered as, and only who may act as that account may name it.
+resource "google_service_account_iam_member" "acts_as_tasks" {
+  for_each = local.rooms_that_enqueue
+
+  service_account_id = google_service_account.tasks.name
+  role               = "roles/iam.serviceAccountUser"
+  member             = "serviceAccount:${local.room_email[each.value]}"
+}
+
+# Links to a bucket are signed through the IAM API, with the account's own key that only Google has.
+resource "google_service_account_iam_member" "signs" {
+  for_each = local.rooms_that_sign
+
+  service_account_id = google_service_account.room[each.value].name
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = "serviceAccount:${local.room_email[each.value]}"
+}
+
+# The build: https://cloud.google.com/functions/docs/securing/build-custom-sa
+resource "google_project_iam_member" "build_logs" {
+  project = var.project_id
+  role    = "roles/logging.logWriter"
+  member  = "serviceAccount:${local.build_email}"
+}
+
+# The platform copies the source into a bucket of its own in the project, gcf-v2-sources-<number>-<region>, which it makes
+# when the first function is built.
+resource "google_project_iam_member" "build_platform_source" {
+  project = var.project_id
+  role    = "roles/storage.objectViewer"
+  member  = "serviceAccount:${local.build_email}"
+
+  condition {
+    title      = "only_sources_of_functions"
+    expression = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-\")"
+  }
+}
+
+resource "google_storage_bucket_iam_member" "build_source" {
+  bucket = google_storage_bucket.source.name
+  role   = "roles/storage.objectViewer"
+  member = "serviceAccount:${local.build_email}"
+}
+
+resource "google_artifact_registry_repository_iam_member" "build" {
+  location   = var.region
+  repository = google_artifact_registry_repository.functions.name
+  role       = "roles/artifactregistry.writer"
+  member     = "serviceAccount:${local.build_email}"
+}
+
+# Events: Cloud Storage publishes them, Eventarc receives them in the name of the account that calls the function.
+# https://cloud.google.com/eventarc/standard/docs/run/create-trigger-storage-gcloud
+resource "google_project_iam_member" "events" {
+  project = var.project_id
+  role    = "roles/eventarc.eventReceiver"
+  member  = "serviceAccount:${local.events_email}"
+}
+
+# Reading it makes the agent, where a new project has none yet.
+data "google_storage_project_service_account" "this" {
+  project = var.project_id
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_project_iam_member" "storage_publisher" {
+  project = var.project_id
+  role    = "roles/pubsub.publisher"
+  member  = data.google_storage_project_service_account.this.member
+}

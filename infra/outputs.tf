@@ -1,0 +1,48 @@
+output "base_url" {
+  description = "A public function is reached at {base_url}/{name}."
+  value       = local.base_url
+}
+
+output "public_urls" {
+  description = "Where each public function is reached."
+  value       = { for name in local.functions_by_access["public"] : name => "${local.base_url}/${name}" }
+}
+
+output "function_names" {
+  description = "All functions, public or not."
+  value       = keys(local.functions)
+}
+
+output "uploads_bucket" {
+  description = "Where sellers' images go, by links that `products` signs."
+  value       = local.bucket_name["uploads"]
+}
+
+output "feeds_bucket" {
+  description = "Where retailers drop their feeds: gs://{feeds_bucket}/feeds/{retailer}/{name}.csv"
+  value       = local.bucket_name["feeds"]
+}
+
+output "secrets_without_value" {
+  description = "What functions still lack. Add a version of each, then its name to the variable secrets_with_values."
+  value       = sort(local.secrets_without_value)
+}
+
+output "paused_schedules" {
+  description = "What does not run for want of those."
+  value       = sort([for name, job in google_cloud_scheduler_job.this : name if job.paused])
+}
+
+output "commands" {
+  description = "To try."
+  value = {
+    add_a_secret  = "printf '%s' \"$KEY\" | gcloud secrets versions add ${try(sort(local.secrets_without_value)[0], sort(local.secrets)[0])} --data-file=- --project=${var.project_id}"
+    ask           = "curl -H \"Authorization: Bearer $TOKEN\" ${local.base_url}/products"
+    storefront    = "curl ${local.base_url}/storefront/$STORE"
+    drop_a_feed   = "gcloud storage cp today.csv gs://${local.bucket_name["feeds"]}/feeds/$RETAILER/today.csv"
+    sync_now      = "gcloud scheduler jobs run returnsUpdateCron --location=${var.region} --project=${var.project_id}"
+    logs          = "gcloud logging read 'resource.type=\"cloud_run_revision\" severity>=WARNING' --freshness=1h --project=${var.project_id}"
+    stop_a_queue  = "gcloud tasks queues pause supplyChainSync --location=${var.region} --project=${var.project_id}"
+    identity_jwks = local.environment.AUTH_JWKS_URL
+  }
+}

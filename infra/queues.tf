@@ -1,0 +1,28 @@
+# A queue's name can be taken again only days after the queue was deleted, and its tasks are lost with it: to stop one, pause
+# it (`gcloud tasks queues pause`). https://cloud.google.com/tasks/docs/deleting-appengine-queues-and-tasks
+resource "google_cloud_tasks_queue" "this" {
+  for_each = local.queues
+
+  name     = each.key
+  location = var.region
+
+  rate_limits {
+    max_dispatches_per_second = each.value.max_dispatches_per_second
+    max_concurrent_dispatches = each.value.max_concurrent_dispatches
+  }
+
+  retry_config {
+    max_attempts       = each.value.max_attempts
+    max_retry_duration = each.value.max_retry_duration
+    min_backoff        = each.value.min_backoff
+    max_backoff        = each.value.max_backoff
+    max_doublings      = each.value.max_doublings
+  }
+
+  # A tenth shows what a queue is doing. Functions log each task that fails, and lines are paid for by the byte.
+  stackdriver_logging_config {
+    sampling_ratio = 0.1
+  }
+
+  depends_on = [google_project_service.this]
+}
