@@ -8,6 +8,7 @@ from aiohttp import web
 
 from infra.local.cloud import Cloud
 from infra.local.control import Controls, FunctionsControl
+from infra.local.door import doors
 from infra.local.environment import PROJECT, REGION
 from infra.local.fault_switch import FaultSwitch
 from infra.local.gateway import Backend, Gateway
@@ -30,7 +31,8 @@ async def front_app(
         functions: what serves the topology's functions.
         keep_offset: remembers the clock's offset for the next start.
     """
-    gateway = Gateway(cloud.topology.functions, functions)
+    entrances = doors(cloud.topology, cloud.environment["BASE_URL"], cloud.platform, cloud.clock)
+    gateway = Gateway(entrances, functions)
     tasks = TaskList(cloud.addresses.grpc, f"projects/{PROJECT}/locations/{REGION}")
     controls = Controls(cloud, functions, _fault_switch(cloud, gateway), tasks, keep_offset).routes()
     app = web.Application(middlewares=[problems])

@@ -1,7 +1,10 @@
-"""The front door: passes requests for ``/<function-name>/…`` to the functions process, as cloudfunctions.net does."""
+"""The way in: passes requests for ``/<function-name>/…`` to the functions process, as cloudfunctions.net does.
+
+Each function has its door (:mod:`infra.local.door`), where Cloud Run checks who calls.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -11,6 +14,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from infra.local.crashes import CrashPlan, parse_crash_plan
+from infra.local.door import Door
 from infra.local.problems import Problem
 
 # Cloud Run's limit for a request over HTTP/1: https://cloud.google.com/run/quotas
@@ -57,11 +61,11 @@ class Gateway:
     """A reverse proxy for the functions.
 
     Args:
-        functions: the names that exist.
+        functions: the door of each function, by name.
         backend: the process that serves them.
     """
 
-    def __init__(self, functions: Collection[str], backend: Backend) -> None:
+    def __init__(self, functions: Mapping[str, Door], backend: Backend) -> None:
         self._crashes = CrashPlan()
         self._functions = functions
         self._backend = backend
@@ -91,25 +95,27 @@ class Gateway:
         """Serve one request for a function.
 
         Raises:
-            Problem: 404 there is no such function; 413 the body is too large; 502 the process died before it
-                answered; 503 it does not come up.
+            Problem: 404 there is no such function; 401 or 403 its door stays shut; 413 the body is too large; 502 the
+                process died before it answered; 503 it does not come up.
         """
         name = request.raw_path.split("?", 1)[0].split("/", 2)[1]
         if name not in self._functions:
             known = sorted(self._functions)
             raise Problem(HTTPStatus.NOT_FOUND, f"there is no function {name!r}", functions=known)
+        headers = _forwarded(request)
+        self._functions[name](headers)
         if (request.content_length or 0) > MAX_BODY_BYTES:
             raise _too_large()
         if not await self._backend.ready(_RESTART_SECONDS):
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "the functions cannot start; see their log")
         if (delivery := _delivery(request)) and (delay := self._crashes.crash_in(delivery)) is not None:
-            await self._crash_during(request, delay)
-        return await self._forward(request)
+            await self._crash_during(request, headers, delay)
+        return await self._forward(request, headers)
 
-    async def _forward(self, request: web.Request) -> web.StreamResponse:
+    async def _forward(self, request: web.Request, headers: CIMultiDict[str]) -> web.StreamResponse:
         body = _Body(request)
         try:
-            upstream = await self._send(request, body)
+            upstream = await self._send(request, headers, body)
         except aiohttp.ClientError as error:
             raise (_too_large() if body.is_too_large else _broken()) from error
         async with upstream:
@@ -127,20 +133,22 @@ class Gateway:
                     request.transport.abort()
             return response
 
-    async def _crash_during(self, request: web.Request, delay: float) -> None:
+    async def _crash_during(self, request: web.Request, headers: CIMultiDict[str], delay: float) -> None:
         """Let the functions work on a delivery for a while, then kill them; the answer is lost in any case."""
-        sending = asyncio.ensure_future(self._send(request, _Body(request)))
+        sending = asyncio.ensure_future(self._send(request, headers, _Body(request)))
         await asyncio.wait({sending}, timeout=delay)
         await self._backend.kill()
         sending.cancel()
         await asyncio.wait({sending})
         raise _broken()
 
-    async def _send(self, request: web.Request, body: "_Body") -> aiohttp.ClientResponse:
+    async def _send(
+        self, request: web.Request, headers: CIMultiDict[str], body: "_Body"
+    ) -> aiohttp.ClientResponse:
         return await self._session.request(
             request.method,
             URL(self._backend.address + request.raw_path, encoded=True),
-            headers=_forwarded(request),
+            headers=headers,
             data=body.pieces() if request.body_exists else None,
             allow_redirects=False,
         )

@@ -83,6 +83,7 @@ def _functions_environment(cloud: Cloud, directory: Path) -> Mapping[str, str]:
         **inherited,
         **cloud.environment,
         **metadata_environment(cloud.addresses, str(no_credentials)),
+        "PLATFORM_TOKENS_CHECKED": "true",  # by the gateway
         "PYTHONUNBUFFERED": "1",  # what it has logged must survive its being killed
     }
 

@@ -104,11 +104,14 @@ async def cloud(
 
 
 @pytest.fixture
-async def functions(cloud: Cloud, in_process_functions: InProcessFunctions) -> AsyncIterator[str]:
+async def functions(
+    cloud: Cloud, in_process_functions: InProcessFunctions, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[str]:
     """The product's functions behind the gateway, in the test's own process, with tasks and jobs delivered to them.
 
     Yields ``BASE_URL``.
     """
+    monkeypatch.setenv("PLATFORM_TOKENS_CHECKED", "true")
     async with in_process_functions.serving(cloud.topology):
         await cloud.start_deliveries()
         yield cloud.environment["BASE_URL"]

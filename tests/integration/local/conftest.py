@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from infra.local.door import open_to_all
 from infra.local.gateway import Gateway
 from infra.local.http_server import address_of, local_socket, served
 from infra.local.problems import problems
@@ -43,7 +44,7 @@ async def supervisor(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(supervisor: Supervisor) -> AsyncIterator[Gateway]:
-    gateway = Gateway(FUNCTIONS, supervisor)
+    gateway = Gateway(dict.fromkeys(FUNCTIONS, open_to_all), supervisor)
     yield gateway
     await gateway.close()
 
@@ -51,6 +52,13 @@ async def gateway(supervisor: Supervisor) -> AsyncIterator[Gateway]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def http(gateway: Gateway) -> AsyncIterator[aiohttp.ClientSession]:
     """A client of the gateway, which stands before the functions process."""
+    async with client_of(gateway) as session:
+        yield session
+
+
+@asynccontextmanager
+async def client_of(gateway: Gateway) -> AsyncIterator[aiohttp.ClientSession]:
+    """Serve a gateway, to one client."""
     app = web.Application(middlewares=[problems])
     app.router.add_route("*", "/{path:.*}", gateway.handle)
     listener = local_socket()

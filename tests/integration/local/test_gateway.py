@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from pathlib import Path
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict
 from yarl import URL
 
 from infra.local.gateway import MAX_BODY_BYTES, Gateway
+from infra.local.problems import Problem
 from infra.local.supervisor import Supervisor
+from tests.integration.local.conftest import client_of
 from tests.integration.local.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -49,6 +53,24 @@ async def test_headers_pass_but_those_of_the_connection(http: aiohttp.ClientSess
     assert seen["authorization"] == "Bearer x.y.z"
     assert seen["x-forwarded-for"] == "203.0.113.7, 127.0.0.1"
     assert "x-hop" not in seen
+
+
+async def test_a_function_gets_the_headers_that_its_door_lets_through(supervisor: Supervisor) -> None:
+    def door(headers: CIMultiDict[str]) -> None:
+        if headers.pop("Authorization", "") != "Bearer x.y.z":
+            raise Problem(HTTPStatus.FORBIDDEN, "not you")
+        headers["X-Caller"] = "z"
+
+    gateway = Gateway({"echo": door}, supervisor)
+    async with client_of(gateway) as http:
+        async with http.get("/echo", headers={"Authorization": "Bearer x.y.z"}) as response:
+            seen = dict((await response.json())["headers"])
+        assert seen["x-caller"] == "z"
+        assert "authorization" not in seen
+        async with http.post("/echo", data=b"x" * 1_000_000, headers=_TASK) as response:
+            assert response.status == 403
+            assert (await response.json())["detail"] == "not you"
+    await gateway.close()
 
 
 async def test_a_compressed_body_arrives_as_it_was_sent(http: aiohttp.ClientSession) -> None:

@@ -215,8 +215,6 @@ def test_a_path_that_leads_nowhere(
         ("PATCH", "/returns/batch", {"POST"}),
         ("POST", "/search-order-return-index-data", {"GET", "HEAD"}),
         ("GET", "/search-order-return-index-data/keys", {"POST"}),
-        ("GET", "/returns-cron", {"POST"}),
-        ("PUT", "/return-updated-task-queue", {"POST"}),
     ],
 )
 def test_a_method_that_the_path_does_not_know(
