@@ -1,48 +1,63 @@
-# When somebody has to look. They are made by a second apply (alerts_enabled): Cloud Monitoring does not know a new metric
-# of logs before some minutes have passed, and refuses alerts on it until then.
-#
-# A condition over a ratio or a percentile holds for longer than its window, so that one bad call of a function that is
-# called rarely is no alert.
+# When somebody has to look. A second apply makes them (alerts_enabled): Cloud Monitoring does not know a new metric of
+# logs before some minutes have passed, and refuses alerts on it until then.
 
 locals {
-  # In the language of metric filters: of what is public, and of what queues, schedules and events call.
-  public_functions   = "resource.label.service_name=one_of(${join(",", [for name in local.functions_by_access.public : jsonencode(name)])})"
-  internal_functions = "resource.label.service_name=one_of(${join(",", [for name in setsubtract(keys(local.functions), local.functions_by_access.public) : jsonencode(name)])})"
+  alert_channels = [for channel in google_monitoring_notification_channel.email : channel.id]
+
+  # In the language of metric filters: who is called from outside, and who by queues, schedules and events.
+  only = {
+    for who, names in {
+      public   = local.functions_by_access["public"]
+      internal = setsubtract(keys(local.functions), local.functions_by_access["public"])
+    } : who => "resource.label.service_name=one_of(${join(",", [for name in names : jsonencode(name)])})"
+  }
 
   # A counter of ours in PromQL: https://cloud.google.com/monitoring/promql/promql-mapping
-  syncs_finished = "logging_googleapis_com:user_${replace(google_logging_metric.this["sync_finished"].name, "/[^A-Za-z0-9]/", "_")}{monitored_resource=\"cloud_run_revision\"}"
+  syncs_finished = join("", [
+    "logging_googleapis_com:user_",
+    replace(google_logging_metric.this["sync_finished"].name, "/[^A-Za-z0-9]/", "_"),
+    "{monitored_resource=\"cloud_run_revision\"}",
+  ])
 
-  # Name -> what it means, where to look and what to do (all of it in the notification), and when.
-  # An alert of `conditions` compares metrics with thresholds; one of `query` asks in PromQL.
+  # Name -> what the notification says, and when it is sent: a condition is that a series (of `only` some, as a share of
+  # another) is above a number, lasting so many seconds; each point of it is made of a window of so many. A share or a
+  # percentile has to last for longer than its window: one bad call of a function that is called rarely is no alert.
   alerts = {
     dead_letters = {
       severity = "ERROR"
       title    = "work was given up"
-      means    = "A task failed for good, or its last attempt did. It is kept as a dead letter, and nothing retries it by itself."
-      look     = "`python -m functions.ops dead-letters list` shows the errors; the trace of a letter leads to its log lines."
-      act      = "Mend the cause, then replay the letter, or discard it with a reason: docs/operations.md, \"Dead letters\"."
+      text     = <<-EOT
+        Something failed for good, or for the last time. It is kept as a dead letter, which nothing retries by itself.
+
+        **Look**: `python -m functions.ops dead-letters list` shows the errors. The trace of a letter leads to its log
+        lines.
+
+        **Do**: mend the cause, then replay the letter, or discard it with a reason (docs/operations.md,
+        "Dead letters").
+      EOT
       conditions = {
-        "A dead letter was added" = {
-          filter = local.counted.dead_letters, over = null, window = 300, align = "ALIGN_DELTA", reduce = "REDUCE_SUM"
-          by     = ["metric.label.queue"], above = 0, for = 0
-        }
+        "A dead letter was added" = { series = "dead_letters", window = 300, above = 0, lasting = 0 }
       }
     }
 
     queue_backlog = {
       severity = "WARNING"
       title    = "a queue does not keep up"
-      means    = "More comes in than the queue's function gets done, or the function fails and its tasks wait to be tried again."
-      look     = "The dashboard: does the depth grow, and does the queue's function answer 5xx? A partner that is down fills supplyChainSync by design; it empties when the partner is back."
-      act      = "If the function fails, see its logs. If it is only slow, raise the queue's rates or the function's max_instances: infra/README.md, \"Limits of scale\"."
+      text     = <<-EOT
+        More comes in than the queue's function gets done, or the function fails and its tasks wait to be tried again.
+
+        **Look**: does the function answer 5xx, or is it busy? While the supply-chain API is down, supplyChainSync fills
+        up by design; it empties when the API is back.
+
+        **Do**: if the function fails, look at its logs. If it is only slow, raise the rates of the queue and the
+        max_instances of the function (infra/README.md, "Limits of scale").
+      EOT
       conditions = {
         "Tasks pile up" = {
-          filter = local.measured.queue_depth, over = null, window = 60, align = "ALIGN_MEAN", reduce = "REDUCE_SUM"
-          by     = ["resource.label.queue_id"], above = var.thresholds.queue_depth, for = 900
+          series = "queue_depth", window = 60, above = var.thresholds.queue_depth, lasting = 900
         }
         "Tasks are attempted late" = {
-          filter = local.measured.queue_delays, over = null, window = 300, align = "ALIGN_DELTA", reduce = "REDUCE_PERCENTILE_99"
-          by     = ["resource.label.queue_id"], above = var.thresholds.queue_delay_minutes * 60 * 1000, for = 0
+          series = "queue_delay", window = 300, above = var.thresholds.queue_delay_minutes * 60 * 1000, lasting = 0
         }
       }
     }
@@ -50,29 +65,39 @@ locals {
     error_rate = {
       severity = "ERROR"
       title    = "a public function fails"
-      means    = "More than ${var.thresholds.error_share * 100} % of the answers to callers are 5xx."
-      look     = "Log lines `request.crashed` (a fault of ours) and `request.unavailable` (something that we call) of the function."
-      act      = "If it began with a deployment, go back to the revision before: docs/deploy.md. If it is a quota or an outage, wait or raise the quota."
+      text     = <<-EOT
+        More than ${var.thresholds.error_share * 100} % of its answers are 5xx.
+
+        **Look**: its log lines `request.crashed` (a fault of ours) and `request.unavailable` (of something that we
+        call).
+
+        **Do**: if it began with a deployment, go back to the revision before (docs/deploy.md). If it is an outage,
+        wait; if it is a quota, have it raised.
+      EOT
       conditions = {
         "Share of 5xx" = {
-          filter = "${local.measured.failures} AND ${local.public_functions}", over = "${local.measured.requests} AND ${local.public_functions}"
-          window = 300, align = "ALIGN_RATE", reduce = "REDUCE_SUM"
-          by     = ["resource.label.service_name"], above = var.thresholds.error_share, for = 600
+          series = "failures", only = local.only.public, share_of = "requests"
+          window = 300, above = var.thresholds.error_share, lasting = 600
         }
       }
     }
 
     task_error_rate = {
       severity = "ERROR"
-      title    = "a background function does next to nothing but fail"
-      means    = "More than ${var.thresholds.task_error_share * 100} % of what queues, schedules and events called answered 5xx. Some of it is how work is tried again; this much is not. A function that cannot even start loses its tasks after their last attempt, without dead letters."
-      look     = "Log lines `task.failed` and `event.failed` of the function, and whether it starts at all."
-      act      = "Pause its queue (`gcloud tasks queues pause`) while you mend the cause, and resume it then: tasks that wait are not lost."
+      title    = "a background function does little but fail"
+      text     = <<-EOT
+        More than ${var.thresholds.task_error_share * 100} % of what queues, schedules and events asked of it ended
+        as 5xx. Some of that is how work is tried again; this much is not. A function that cannot even start leaves no
+        dead letters when its tasks have been tried for the last time.
+
+        **Look**: its log lines `task.failed` and `event.failed`, and whether it starts at all.
+
+        **Do**: pause its queue (`gcloud tasks queues pause`), mend the cause, resume. Tasks that wait are not lost.
+      EOT
       conditions = {
         "Share of 5xx" = {
-          filter = "${local.measured.failures} AND ${local.internal_functions}", over = "${local.measured.requests} AND ${local.internal_functions}"
-          window = 300, align = "ALIGN_RATE", reduce = "REDUCE_SUM"
-          by     = ["resource.label.service_name"], above = var.thresholds.task_error_share, for = 900
+          series = "failures", only = local.only.internal, share_of = "requests"
+          window = 300, above = var.thresholds.task_error_share, lasting = 900
         }
       }
     }
@@ -80,13 +105,17 @@ locals {
     latency = {
       severity = "WARNING"
       title    = "a public function is slow"
-      means    = "One answer in a hundred takes longer than ${var.thresholds.latency_p99_ms} ms."
-      look     = "The dashboard: do instances come and go (cold starts), or are all of max_instances busy?"
-      act      = "Give it min_instances or more max_instances (function_overrides), or less concurrency if its CPU is what is short."
+      text     = <<-EOT
+        One answer in a hundred takes longer than ${var.thresholds.latency_p99_ms} ms.
+
+        **Look**: do its instances come and go, so that many requests meet a cold start? Are all that may be busy?
+
+        **Do**: give it min_instances, more max_instances, or less concurrency if CPU is what it lacks
+        (`function_overrides`).
+      EOT
       conditions = {
         "99th percentile" = {
-          filter = "${local.measured.latencies} AND ${local.public_functions}", over = null, window = 300, align = "ALIGN_DELTA", reduce = "REDUCE_PERCENTILE_99"
-          by     = ["resource.label.service_name"], above = var.thresholds.latency_p99_ms, for = 600
+          series = "latency", only = local.only.public, window = 300, above = var.thresholds.latency_p99_ms, lasting = 600
         }
       }
     }
@@ -94,53 +123,64 @@ locals {
     faults = {
       severity = "WARNING"
       title    = "an error that the code did not expect"
-      means    = "Probably a bug. The work is tried again, or the caller was told 500 and a trace."
-      look     = "Log lines of severity ERROR with this event; they have the exception and the trace."
-      act      = "Mend the code; if it began with a deployment, go back to the revision before: docs/deploy.md."
+      text     = <<-EOT
+        Probably a bug. The work is tried again, or the caller was told 500 and a trace.
+
+        **Look**: the log lines of severity ERROR with this event have the exception and the trace.
+
+        **Do**: mend the code. If it began with a deployment, go back to the revision before (docs/deploy.md).
+      EOT
       conditions = {
-        "An unexpected error" = {
-          filter = local.counted.faults, over = null, window = 300, align = "ALIGN_DELTA", reduce = "REDUCE_SUM"
-          by     = ["metric.label.event"], above = 0, for = 0
-        }
+        "An unexpected error" = { series = "faults", window = 300, above = 0, lasting = 0 }
       }
     }
 
     turned_away = {
       severity = "WARNING"
       title    = "a function is at its max_instances"
-      means    = "For minutes on end, requests found no instance and were turned away. Queues and events come back; people see 429."
-      look     = "The dashboard: instances and requests of the function."
-      act      = "Raise its max_instances (function_overrides), mind what it calls, and the region's CPU quota: infra/README.md, \"Limits of scale\"."
+      text     = <<-EOT
+        For minutes on end, requests found no instance. Queues and events ask again; people see 429.
+
+        **Look**: the instances and requests of the function, on the dashboard.
+
+        **Do**: raise its max_instances (`function_overrides`), with an eye on what it calls and on the region's quota
+        of CPU (infra/README.md, "Limits of scale").
+      EOT
       conditions = {
-        "Requests without an instance" = {
-          filter = local.counted.turned_away, over = null, window = 60, align = "ALIGN_DELTA", reduce = "REDUCE_SUM"
-          by     = ["resource.label.service_name"], above = 0, for = 300
-        }
+        "Requests without an instance" = { series = "turned_away", window = 60, above = 0, lasting = 300 }
       }
     }
 
     schedule_failures = {
       severity = "ERROR"
-      title    = "a schedule fails, and again when it is tried again"
-      means    = "What it starts does not happen until its next time. Sweepers catch up by themselves; storefrontNightly and imageOrphanSweeper come once a day."
-      look     = "The job's logs in Cloud Scheduler (403: its grant is missing; 5xx: the function's own logs)."
-      act      = "Mend the cause, then `gcloud scheduler jobs run JOB --location=${var.region}`."
+      title    = "a schedule failed, and so did another try"
+      text     = <<-EOT
+        What it starts waits for its next time. The sweepers then catch up; what comes once a day is a day late.
+
+        **Look**: the log of the job in Cloud Scheduler. 403: a grant is missing. 5xx: see the log of the function.
+
+        **Do**: mend the cause, then `gcloud scheduler jobs run JOB --location=${var.region}`.
+      EOT
       conditions = {
-        "Two failed attempts" = {
-          filter = local.counted.schedule_failures, over = null, window = 1800, align = "ALIGN_DELTA", reduce = "REDUCE_SUM"
-          by     = ["resource.label.job_id"], above = 1, for = 0
-        }
+        "Two failed attempts" = { series = "schedule_failures", window = 1800, above = 1, lasting = 0 }
       }
     }
 
-    # Absence of a metric is only noticed where there has been one. This also tells of a sync that never finished since
-    # it was deployed.
+    # A condition of absence sees only what has been there since the policy was made. This one also tells of a sync that
+    # has never finished: https://cloud.google.com/monitoring/alerts/metric-absence
     sync_stale = {
       severity = "CRITICAL"
-      title    = "the search index of returns falls behind"
-      means    = "No run of the returns sync has finished for ${var.thresholds.sync_stale_minutes} minutes; one is started every 15. What changes meanwhile is not found, but nothing is lost: the next run does the whole window."
-      look     = "The newest of `return_sync_runs` in Firestore, dead letters of returnSync and returnSyncProcessing, and whether returnsUpdateCron is paused."
-      act      = "If Algolia refuses us, mend the key or the quota. A run that died is taken over by a later one when its lease has lapsed."
+      title    = "the index of returns falls behind"
+      text     = <<-EOT
+        No run of the returns sync has finished for ${var.thresholds.sync_stale_minutes} minutes; one begins every 15.
+        What changes meanwhile is not found. Nothing is lost: the next run does all that was left.
+
+        **Look**: the newest document of `return_sync_runs` in Firestore, dead letters of returnSync and
+        returnSyncProcessing, and whether returnsUpdateCron is paused.
+
+        **Do**: if Algolia refuses us, mend the key or the plan. A run that died is taken over when its lease has
+        lapsed.
+      EOT
       query    = "(sum(increase(${local.syncs_finished}[${var.thresholds.sync_stale_minutes}m])) or vector(0)) == 0"
     }
   }
@@ -166,23 +206,30 @@ resource "google_monitoring_alert_policy" "this" {
       display_name = conditions.key
 
       condition_threshold {
-        filter             = conditions.value.filter
-        denominator_filter = conditions.value.over
-        comparison         = "COMPARISON_GT"
-        threshold_value    = conditions.value.above
-        duration           = "${conditions.value.for}s"
+        filter = join(" AND ", compact([
+          local.series[conditions.value.series].of, lookup(conditions.value, "only", ""),
+        ]))
+        comparison      = "COMPARISON_GT"
+        threshold_value = conditions.value.above
+        duration        = "${conditions.value.lasting}s"
 
         aggregations {
           alignment_period     = "${conditions.value.window}s"
-          per_series_aligner   = conditions.value.align
-          cross_series_reducer = conditions.value.reduce
-          group_by_fields      = conditions.value.by
+          per_series_aligner   = local.series[conditions.value.series].align
+          cross_series_reducer = local.series[conditions.value.series].reduce
+          group_by_fields      = local.series[conditions.value.series].by
         }
 
+        denominator_filter = (
+          can(conditions.value.share_of)
+          ? join(" AND ", [local.series[conditions.value.share_of].of, conditions.value.only])
+          : null
+        )
+
         dynamic "denominator_aggregations" {
-          for_each = conditions.value.over == null ? [] : [conditions.value]
+          for_each = can(conditions.value.share_of) ? [local.series[conditions.value.share_of]] : []
           content {
-            alignment_period     = "${denominator_aggregations.value.window}s"
+            alignment_period     = "${conditions.value.window}s"
             per_series_aligner   = denominator_aggregations.value.align
             cross_series_reducer = denominator_aggregations.value.reduce
             group_by_fields      = denominator_aggregations.value.by
@@ -195,7 +242,7 @@ resource "google_monitoring_alert_policy" "this" {
   dynamic "conditions" {
     for_each = can(each.value.query) ? [each.value.query] : []
     content {
-      display_name = "Nothing for too long"
+      display_name = "None for too long"
 
       condition_prometheus_query_language {
         query               = conditions.value
@@ -208,11 +255,11 @@ resource "google_monitoring_alert_policy" "this" {
   documentation {
     mime_type = "text/markdown"
     subject   = "${var.prefix}: ${each.value.title}"
-    content   = "**Means**: ${each.value.means}\n\n**Look**: ${each.value.look}\n\n**Do**: ${each.value.act}"
+    content   = each.value.text
   }
 
   alert_strategy {
-    # The least there can be: what comes after that long is told again.
+    # The least there can be: what comes again after that long is told again.
     auto_close = "1800s"
   }
 }

@@ -26,9 +26,6 @@ locals {
 }
 
 resource "google_storage_bucket" "this" {
-  #checkov:skip=CKV_GCP_62:Access logs of buckets cost more than they tell here; Cloud Audit Logs can be turned on instead.
-  #checkov:skip=CKV_GCP_78:Versions are kept where people overwrite files; everywhere else objects are written once.
-  #checkov:skip=CKV_GCP_114:All but the one bucket that shoppers read are closed to the public.
   for_each = local.topology.buckets
 
   project  = var.project_id
@@ -104,7 +101,6 @@ resource "google_storage_bucket_iam_member" "room" {
 
 # Everybody may read an object whose name they know. objectViewer would let them list all the others too.
 resource "google_storage_bucket_iam_member" "public" {
-  #checkov:skip=CKV_GCP_28:Shoppers' browsers read images without a token. Nothing else is in that bucket.
   for_each = toset([for name, bucket in local.topology.buckets : name if bucket.public])
 
   bucket = google_storage_bucket.this[each.key].name
@@ -112,8 +108,8 @@ resource "google_storage_bucket_iam_member" "public" {
   member = "allUsers"
 }
 
-# To drop a feed under the name of an earlier one takes the right to replace it, and the report of bad lines comes to lie
-# beside it. Nobody sees, or can list, what is not below their own folder.
+# To drop a feed under the name of an earlier one takes the right to replace that, and to read the report of bad lines
+# that comes to lie beside it. Nobody can list the bucket, or see what is not below their own folder.
 resource "google_storage_bucket_iam_member" "retailer" {
   for_each = local.feed_writers
 

@@ -1,7 +1,7 @@
 # Tells when the month's bill reaches, or is about to reach, a part of what was planned. It stops nothing.
 
 locals {
-  # A budget takes five channels: https://cloud.google.com/billing/docs/how-to/budgets-notification-recipients
+  # A budget takes five of them: https://cloud.google.com/billing/docs/how-to/budgets-notification-recipients
   budget_channels = slice(local.alert_channels, 0, min(5, length(local.alert_channels)))
 }
 
