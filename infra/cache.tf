@@ -9,7 +9,7 @@ resource "google_redis_instance" "cache" {
   memory_size_gb     = var.redis_memory_gb
   region             = var.region
   redis_version      = "REDIS_7_2"
-  authorized_network = var.redis_network
+  authorized_network = "projects/${var.project_id}/global/networks/${var.redis_network}"
 
   redis_configs = {
     # A full cache forgets what was not asked for lately, instead of refusing what is new.

@@ -25,7 +25,7 @@ locals {
 
       PRODUCTS_REQUIRE_IF_MATCH = tostring(var.products_require_if_match)
       PRICE_FEED_MAX_BAD_SHARE  = tostring(var.price_feed_max_bad_share)
-      IMAGE_TRUSTED_SOURCES     = join(",", var.image_trusted_sources)
+      IMAGE_TRUSTED_SOURCES     = length(var.image_trusted_sources) > 0 ? join(",", var.image_trusted_sources) : null
 
       UPLOADS_BUCKET   = local.bucket_name["uploads"]
       IMAGES_BUCKET    = local.bucket_name["images"]

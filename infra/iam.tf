@@ -23,7 +23,7 @@ resource "google_cloud_tasks_queue_iam_member" "enqueuer" {
 resource "google_service_account_iam_member" "acts_as_tasks" {
   for_each = local.rooms_that_enqueue
 
-  service_account_id = google_service_account.tasks.name
+  service_account_id = "projects/${var.project_id}/serviceAccounts/${local.tasks_email}"
   role               = "roles/iam.serviceAccountUser"
   member             = "serviceAccount:${local.room_email[each.value]}"
 }
@@ -32,7 +32,7 @@ resource "google_service_account_iam_member" "acts_as_tasks" {
 resource "google_service_account_iam_member" "signs" {
   for_each = local.rooms_that_sign
 
-  service_account_id = google_service_account.room[each.value].name
+  service_account_id = "projects/${var.project_id}/serviceAccounts/${local.room_email[each.value]}"
   role               = "roles/iam.serviceAccountTokenCreator"
   member             = "serviceAccount:${local.room_email[each.value]}"
 }
@@ -78,7 +78,8 @@ resource "google_project_iam_member" "events" {
   member  = "serviceAccount:${local.events_email}"
 }
 
-# Reading it makes the agent, where a new project has none yet.
+# Asking for Cloud Storage's own account makes it, where a new project has none yet. Its address is known without asking:
+# https://cloud.google.com/storage/docs/projects#service-agents
 data "google_storage_project_service_account" "this" {
   project = var.project_id
 
@@ -88,5 +89,7 @@ data "google_storage_project_service_account" "this" {
 resource "google_project_iam_member" "storage_publisher" {
   project = var.project_id
   role    = "roles/pubsub.publisher"
-  member  = data.google_storage_project_service_account.this.member
+  member  = "serviceAccount:service-${data.google_project.this.number}@gs-project-accounts.iam.gserviceaccount.com"
+
+  depends_on = [data.google_storage_project_service_account.this]
 }

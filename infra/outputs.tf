@@ -34,15 +34,19 @@ output "paused_schedules" {
 }
 
 output "commands" {
-  description = "To try."
+  description = "To try. TOKEN is a user's, from the identity provider of auth_issuer."
   value = {
-    add_a_secret  = "printf '%s' \"$KEY\" | gcloud secrets versions add ${try(sort(local.secrets_without_value)[0], sort(local.secrets)[0])} --data-file=- --project=${var.project_id}"
-    ask           = "curl -H \"Authorization: Bearer $TOKEN\" ${local.base_url}/products"
-    storefront    = "curl ${local.base_url}/storefront/$STORE"
-    drop_a_feed   = "gcloud storage cp today.csv gs://${local.bucket_name["feeds"]}/feeds/$RETAILER/today.csv"
-    sync_now      = "gcloud scheduler jobs run returnsUpdateCron --location=${var.region} --project=${var.project_id}"
-    logs          = "gcloud logging read 'resource.type=\"cloud_run_revision\" severity>=WARNING' --freshness=1h --project=${var.project_id}"
-    stop_a_queue  = "gcloud tasks queues pause supplyChainSync --location=${var.region} --project=${var.project_id}"
-    identity_jwks = local.environment.AUTH_JWKS_URL
+    add_a_secret = "printf '%s' \"$KEY\" | gcloud secrets versions add ${try(sort(local.secrets_without_value)[0], sort(local.secrets)[0])} --data-file=- --project=${var.project_id}"
+    list         = "curl -H \"Authorization: Bearer $TOKEN\" ${local.base_url}/products"
+    storefront   = "curl ${local.base_url}/storefront/$STORE"
+    drop_a_feed  = "gcloud storage cp today.csv gs://${local.bucket_name["feeds"]}/feeds/$RETAILER/today.csv"
+    sync_now     = "gcloud scheduler jobs run returnsUpdateCron --location=${var.region} --project=${var.project_id}"
+    stop_a_queue = "gcloud tasks queues pause supplyChainSync --location=${var.region} --project=${var.project_id}"
+    logs         = "gcloud logging read 'resource.type=\"cloud_run_revision\" severity>=WARNING' --freshness=1h --project=${var.project_id}"
   }
+}
+
+output "dashboard" {
+  description = "Freshness, queues, errors and latency, in the console."
+  value       = "https://console.cloud.google.com/monitoring/dashboards/builder/${basename(google_monitoring_dashboard.this.id)}?project=${var.project_id}"
 }

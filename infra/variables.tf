@@ -26,7 +26,7 @@ variable "prefix" {
   description = "Begins the names of service accounts, of the image repository and of the cache, and is their label `app`."
 
   validation {
-    # With the longest room's name behind it, an account's id has 30 characters.
+    # With a - and the longest room's name (supply-chain) behind it, an account's id has 27 characters of 30.
     condition     = can(regex("^[a-z][a-z0-9-]{1,12}[a-z0-9]$", var.prefix))
     error_message = "Choose 3 to 14 of a-z, 0-9 and -, with a letter first and no - at the end: the ids of service accounts begin with it, and have 30 characters at most."
   }
@@ -91,7 +91,7 @@ variable "algolia_app_id" {
 
   validation {
     condition     = var.algolia_app_id == null || can(regex("^[A-Z0-9]{1,32}$", var.algolia_app_id))
-    error_message = "Give the Application ID as Algolia's dashboard has it, such as YourAppID in capitals and digits."
+    error_message = "Give the Application ID as Algolia's dashboard has it: capitals and digits, such as ABCDEF1234."
   }
 }
 
@@ -109,7 +109,7 @@ variable "algolia_returns_index" {
 variable "algolia_max_record_bytes" {
   type        = number
   default     = 10000
-  description = "The record limit of the Algolia plan: https://support.algolia.com/hc/en-us/articles/4406981897617"
+  description = "The record limit of the Algolia plan, in bytes."
 
   validation {
     condition     = var.algolia_max_record_bytes >= 500 && var.algolia_max_record_bytes <= 100000 && floor(var.algolia_max_record_bytes) == var.algolia_max_record_bytes
@@ -276,10 +276,15 @@ variable "function_overrides" {
   }
 
   validation {
+    # https://cloud.google.com/run/docs/configuring/services/memory-limits
     condition = alltrue([
-      for given in values(var.function_overrides) : can(regex("^[1-9][0-9]*(Mi|Gi)$", coalesce(given.memory, "1Gi")))
+      for name, given in var.function_overrides : can(regex("^[1-9][0-9]*(Mi|Gi)$", coalesce(given.memory, "1Gi"))) && try(
+        tonumber(trimsuffix(given.memory, "Mi")) >= 128 && tonumber(trimsuffix(given.memory, "Mi")) <= 4096,
+        tonumber(trimsuffix(given.memory, "Gi")) <= 4,
+        true,
+      )
     ])
-    error_message = "Give memory as 512Mi or 1Gi."
+    error_message = "Give memory as 512Mi or 2Gi: 128Mi to 4Gi, since more wants more than one CPU."
   }
 }
 
