@@ -1,13 +1,15 @@
 # The addresses are put together from the ids, which gives what the accounts' own `email` gives, but while planning:
 # a plan then says who gets which grant.
 locals {
+  account_host = "${var.project_id}.iam.gserviceaccount.com"
+
   room_email = {
-    for room, account in google_service_account.room : room => "${account.account_id}@${var.project_id}.iam.gserviceaccount.com"
+    for room, account in google_service_account.room : room => "${account.account_id}@${local.account_host}"
   }
-  build_email     = "${google_service_account.build.account_id}@${var.project_id}.iam.gserviceaccount.com"
-  tasks_email     = "${google_service_account.tasks.account_id}@${var.project_id}.iam.gserviceaccount.com"
-  scheduler_email = "${google_service_account.scheduler.account_id}@${var.project_id}.iam.gserviceaccount.com"
-  events_email    = "${google_service_account.events.account_id}@${var.project_id}.iam.gserviceaccount.com"
+  build_email     = "${google_service_account.build.account_id}@${local.account_host}"
+  tasks_email     = "${google_service_account.tasks.account_id}@${local.account_host}"
+  scheduler_email = "${google_service_account.scheduler.account_id}@${local.account_host}"
+  events_email    = "${google_service_account.events.account_id}@${local.account_host}"
 }
 
 resource "google_service_account" "room" {

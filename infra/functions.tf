@@ -26,7 +26,7 @@ resource "google_storage_bucket_object" "bundle" {
 
     precondition {
       condition     = fileexists(var.bundle)
-      error_message = "There is no bundle at ${var.bundle}. Run `make bundle` first, or say in the variable `bundle` where one is."
+      error_message = "There is no bundle at ${var.bundle}: run `make bundle`, or name one in the variable `bundle`."
     }
   }
 }
@@ -154,8 +154,8 @@ resource "google_cloudfunctions2_function" "this" {
   ]
 }
 
-# Anyone may call a public function: it asks for a user's token itself. The others are called by one account each, on the
-# Cloud Run service, which has the function's name.
+# Anyone may call a public function: it asks for a user's token itself. The others are called by one account each, on
+# the Cloud Run service, which has the function's name.
 resource "google_cloud_run_service_iam_member" "public" {
   for_each = local.functions_by_access["public"]
 

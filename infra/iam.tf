@@ -1,7 +1,8 @@
-# What rooms, the build and the platform's callers may do. Grants on buckets are in buckets.tf, those to call a function in
-# functions.tf, those on a secret in secrets.tf.
+# What rooms, the build and the platform's callers may do. Grants on buckets are in buckets.tf, those to call a function
+# in functions.tf, those on a secret in secrets.tf.
 
-# Firestore has no grants by collection: a room may read and write all documents, and nothing of the database's settings.
+# Firestore has no grants by collection: a room may read and write all documents, and change none of the database's
+# settings.
 resource "google_project_iam_member" "firestore" {
   for_each = local.rooms
 
@@ -44,8 +45,8 @@ resource "google_project_iam_member" "build_logs" {
   member  = "serviceAccount:${local.build_email}"
 }
 
-# The platform copies the source into a bucket of its own in the project, gcf-v2-sources-<number>-<region>, which it makes
-# when the first function is built.
+# The platform copies the source into a bucket of its own in the project, gcf-v2-sources-<number>-<region>, which it
+# makes when the first function is built.
 resource "google_project_iam_member" "build_platform_source" {
   project = var.project_id
   role    = "roles/storage.objectViewer"
@@ -78,8 +79,8 @@ resource "google_project_iam_member" "events" {
   member  = "serviceAccount:${local.events_email}"
 }
 
-# Asking for Cloud Storage's own account makes it, where a new project has none yet. Its address is known without asking:
-# https://cloud.google.com/storage/docs/projects#service-agents
+# Asking for Cloud Storage's own account makes it, where a new project has none yet. Its address is known without
+# asking: https://cloud.google.com/storage/docs/projects#service-agents
 data "google_storage_project_service_account" "this" {
   project = var.project_id
 

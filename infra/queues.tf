@@ -1,5 +1,5 @@
-# A queue that is deleted loses its tasks, and for up to three days no queue of its name can be made, though making one seems
-# to succeed: https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues/delete
+# A queue that is deleted loses its tasks, and for up to three days no queue of its name can be made, though making one
+# seems to succeed: https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues/delete
 # To stop one, pause it: `gcloud tasks queues pause`.
 resource "google_cloud_tasks_queue" "this" {
   for_each = local.queues

@@ -33,9 +33,9 @@ resource "google_project_service" "this" {
   disable_on_destroy = false
 }
 
-# The number is part of the functions' addresses. It waits for no service on purpose: it would be unknown, and with it every
-# address and audience, in each plan that adds a service. So the API that answers it is enabled before the first plan:
-# README.md, step 1.
+# The number is part of the functions' addresses. It waits for no service on purpose: it would be unknown, and with it
+# every address and audience, in each plan that adds a service. So the API that answers it is enabled before the first
+# plan: README.md, step 1.
 data "google_project" "this" {
   project_id = var.project_id
 }

@@ -57,6 +57,8 @@ locals {
   # Known before the function is made, so that functions can be told each other's:
   # https://cloud.google.com/run/docs/triggering/https-request#deterministic
   function_url_template = "https://{name}-${data.google_project.this.number}.${var.region}.run.app"
-  function_url          = { for name in keys(local.functions) : name => replace(local.function_url_template, "{name}", name) }
-  base_url              = "https://${var.region}-${var.project_id}.cloudfunctions.net"
+  function_url = {
+    for name in keys(local.functions) : name => replace(local.function_url_template, "{name}", name)
+  }
+  base_url = "https://${var.region}-${var.project_id}.cloudfunctions.net"
 }
