@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3 chooses the interpreter; ARGS="-k name" goes to pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint openapi bench-returns bench-products bench-images bench-prices bench-storefront lock clean
+.PHONY: help run test test-long lint openapi bundle bundle-test bench-returns bench-products bench-images bench-prices bench-storefront bench-cold-start lock clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -16,7 +16,7 @@ run: $(INSTALLED) ## The whole system on http://127.0.0.1:8080 (PORT=, DATA_DIR=
 	@exec $(BIN)/python -m infra.local
 
 # By file, as fixtures are shared by a file's tests; not the largest files first, as few tests may take long (tests/e2e).
-PYTEST := $(BIN)/python -m pytest --ignore=tests/benchmarks -n logical --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --ignore=tests/benchmarks --ignore=tests/bundle -n logical --dist loadfile --no-loadscope-reorder
 
 test: $(INSTALLED) ## Tests, on all processors, but those of test-long (ARGS=-n0: in one process)
 	@$(PYTEST) -m "not long" $(ARGS)
@@ -34,6 +34,12 @@ lint: $(INSTALLED) ## Style, types and the rules of who may import whom
 
 openapi: $(INSTALLED) ## docs/openapi.json, made of the routes and models
 	@$(BIN)/python -m docs.openapi
+
+bundle: $(INSTALLED) ## build/backstock.zip, which Terraform deploys: the same bytes for the same files
+	@$(BIN)/python -m infra.bundle
+
+bundle-test: $(INSTALLED) ## The bundle in an environment of its own, every function of it at work (PYTHON= chooses its Python)
+	@PYTHON="$(PYTHON)" $(BIN)/python -m pytest tests/bundle $(ARGS)
 
 bench-returns: $(INSTALLED) ## Returns sync, measured: speed, cost, and the per-document way beside it
 	@$(BIN)/python -m tests.benchmarks.returns $(ARGS)
@@ -54,15 +60,16 @@ bench-storefront: $(INSTALLED) ## Price feeds to storefronts, measured: and a ma
 bench-prices: $(INSTALLED) ## Feeds of prices, measured: a million lines, beside a loop with csv and pydantic
 	@$(BIN)/python -m tests.benchmarks.prices $(ARGS)
 
+# What is deployed is pinned by hash too: those of every file of the public index, so that any platform finds its own.
 lock: $(INSTALLED) ## Pin again what pyproject.toml asks for
-	@$(BIN)/pip-compile $(LOCK) --output-file requirements.txt pyproject.toml
+	@$(BIN)/pip-compile $(LOCK) --generate-hashes --output-file requirements.txt pyproject.toml
 	@$(BIN)/pip-compile $(LOCK) --extra dev --constraint requirements.txt --allow-unsafe \
 		--output-file requirements-dev.txt pyproject.toml
 	@$(BIN)/pip-compile $(LOCK) --extra bench --constraint requirements-dev.txt \
 		--output-file requirements-bench.txt pyproject.toml
 
 clean: ## Remove .venv, caches and the local cloud's data
-	@rm -rf tests/benchmarks/images/node_modules .venv .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf build tests/benchmarks/images/node_modules .venv .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp comes last: an installation that was interrupted is begun again.
