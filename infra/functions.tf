@@ -106,8 +106,9 @@ resource "google_cloudfunctions2_function" "this" {
       for_each = setintersection(each.value.secrets, var.secrets_with_values)
 
       content {
-        key        = secret_environment_variables.value
-        project_id = var.project_id
+        key = secret_environment_variables.value
+        # The number, which the API prefers: where it answers with it, the id would be a difference in every plan.
+        project_id = data.google_project.this.number
         secret     = google_secret_manager_secret.this[secret_environment_variables.value].secret_id
         version    = "latest"
       }
@@ -155,7 +156,8 @@ resource "google_cloudfunctions2_function" "this" {
 }
 
 # Anyone may call a public function: it asks for a user's token itself. The others are called by one account each, on
-# the Cloud Run service, which has the function's name.
+# the Cloud Run service, which has the function's name. A function that is made anew has a new service of the same name,
+# without the grants of the old one; hence each grant is made anew with it (not when it is updated, which keeps them).
 resource "google_cloud_run_service_iam_member" "public" {
   for_each = local.functions_by_access["public"]
 
@@ -163,6 +165,10 @@ resource "google_cloud_run_service_iam_member" "public" {
   service  = google_cloudfunctions2_function.this[each.value].name
   role     = "roles/run.invoker"
   member   = "allUsers"
+
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.this[each.key].id]
+  }
 }
 
 resource "google_cloud_run_service_iam_member" "tasks" {
@@ -172,6 +178,10 @@ resource "google_cloud_run_service_iam_member" "tasks" {
   service  = google_cloudfunctions2_function.this[each.value].name
   role     = "roles/run.invoker"
   member   = "serviceAccount:${local.tasks_email}"
+
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.this[each.key].id]
+  }
 }
 
 resource "google_cloud_run_service_iam_member" "scheduler" {
@@ -181,6 +191,10 @@ resource "google_cloud_run_service_iam_member" "scheduler" {
   service  = google_cloudfunctions2_function.this[each.value].name
   role     = "roles/run.invoker"
   member   = "serviceAccount:${local.scheduler_email}"
+
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.this[each.key].id]
+  }
 }
 
 resource "google_cloud_run_service_iam_member" "events" {
@@ -190,4 +204,8 @@ resource "google_cloud_run_service_iam_member" "events" {
   service  = google_cloudfunctions2_function.this[each.value].name
   role     = "roles/run.invoker"
   member   = "serviceAccount:${local.events_email}"
+
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.this[each.key].id]
+  }
 }
