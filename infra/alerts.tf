@@ -115,7 +115,8 @@ locals {
       EOT
       conditions = {
         "99th percentile" = {
-          series = "latency", only = local.only.public, window = 300, above = var.thresholds.latency_p99_ms, lasting = 600
+          series = "latency", only = local.only.public
+          window = 300, above = var.thresholds.latency_p99_ms, lasting = 600
         }
       }
     }

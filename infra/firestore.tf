@@ -81,7 +81,7 @@ resource "google_firestore_field" "exempt" {
 }
 
 # Nothing queries the time at which a document ends, and an index of nearly sequential times would be a hot spot:
-# https://cloud.google.com/firestore/native/docs/ttl#indexes
+# https://cloud.google.com/firestore/native/docs/ttl
 resource "google_firestore_field" "ttl" {
   for_each = local.topology.firestore.ttl
 

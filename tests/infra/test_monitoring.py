@@ -1,0 +1,88 @@
+"""What is counted is logged, what alerts say can be acted upon, and the dashboard shows what is counted."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.infra.terraform import Plan, Values
+
+ROOT = Path(__file__).parents[2]
+_EVENT = re.compile(r'"([a-z_]+\.[a-z_]+)"')
+_MESSAGE = re.compile(r'jsonPayload\.message(=~?)"([^"]+)"')
+
+
+@pytest.fixture(scope="session")
+def logged() -> set[str]:
+    """The names of events that occur in the code."""
+    files = [file for folder in ("functions", "shared") for file in (ROOT / folder).rglob("*.py")]
+    return {event for file in files for event in _EVENT.findall(file.read_text(encoding="utf-8"))}
+
+
+def _log_metrics(plan: Plan) -> dict[str, Values]:
+    return plan.of("google_logging_metric.this")
+
+
+def _conditions(plan: Plan) -> Iterator[tuple[str, Values]]:
+    for name, policy in plan.of("google_monitoring_alert_policy.this").items():
+        for condition in policy["conditions"]:
+            yield from ((name, threshold) for threshold in condition["condition_threshold"])
+
+
+def test_an_event_that_is_counted_is_one_that_the_code_logs(delivered: Plan, logged: set[str]) -> None:
+    for name, metric in _log_metrics(delivered).items():
+        for operator, message in _MESSAGE.findall(metric["filter"]):
+            pattern = message if operator == "=~" else re.escape(message)
+            found = [event for event in logged if re.fullmatch(pattern.strip("^$"), event)]
+            assert found, f"monitoring.tf: {name} counts {message!r}, which nothing logs"
+
+
+def test_a_counted_metric_has_a_chart(delivered: Plan) -> None:
+    dashboard = delivered.the("google_monitoring_dashboard.this")["dashboard_json"]
+    for metric in _log_metrics(delivered).values():
+        assert f"logging.googleapis.com/user/{metric['name']}" in dashboard, "dashboard.tf: add it to a chart"
+
+
+def test_charts_are_of_a_metric_each(delivered: Plan) -> None:
+    dashboard = json.loads(delivered.the("google_monitoring_dashboard.this")["dashboard_json"])
+    for widget in dashboard["gridLayout"]["widgets"]:
+        for series in widget["xyChart"]["dataSets"]:
+            series_filter = series["timeSeriesQuery"]["timeSeriesFilter"]["filter"]
+            assert series_filter.count("metric.type=") == series_filter.count("resource.type=") == 1
+
+
+def test_an_alert_says_where_to_look_and_what_to_do_and_tells_somebody(complete: Plan) -> None:
+    policies = complete.all("google_monitoring_alert_policy.this")
+    assert {"dead_letters", "sync_stale", "queue_backlog", "error_rate", "latency"} <= policies.keys()
+    for policy in policies.values():
+        (documentation,) = policy.values["documentation"]
+        assert "**Look**" in documentation["content"]
+        assert "**Do**" in documentation["content"]
+        assert policy.later["notification_channels"] == [True]
+
+
+def test_one_bad_call_of_a_quiet_function_is_no_alert(complete: Plan) -> None:
+    """A share or a percentile of one call stays in the window for as long as the window is."""
+    for name, condition in _conditions(complete):
+        (aggregation,) = condition["aggregations"]
+        if condition["denominator_filter"] or name == "latency":
+            lasting, window = (
+                int(text.rstrip("s")) for text in (condition["duration"], aggregation["alignment_period"])
+            )
+            assert lasting > window, name
+
+
+def test_shares_are_of_the_same_functions(complete: Plan) -> None:
+    for _, condition in _conditions(complete):
+        if whole := condition["denominator_filter"]:
+            assert set(whole.split(" AND ")) < set(condition["filter"].split(" AND "))
+            assert condition["denominator_aggregations"] == condition["aggregations"]
+
+
+def test_a_sync_that_never_finished_is_noticed_too(complete: Plan) -> None:
+    (condition,) = complete.of("google_monitoring_alert_policy.this")["sync_stale"]["conditions"]
+    (promql,) = condition["condition_prometheus_query_language"]
+    assert "logging_googleapis_com:user_backstock_sync_finished{" in promql["query"]
+    assert "or vector(0)" in promql["query"], "without it, there is no answer where there is no metric"
