@@ -2,6 +2,8 @@
 locals {
   # Without one, the precondition below says what to do.
   bundle_sha256 = try(filesha256(var.bundle), "missing")
+
+  image_repository = google_artifact_registry_repository.functions.repository_id
 }
 
 resource "google_storage_bucket" "source" {
@@ -72,7 +74,7 @@ resource "google_cloudfunctions2_function" "this" {
     runtime           = "python313"
     entry_point       = each.value.entry_point
     service_account   = "projects/${var.project_id}/serviceAccounts/${local.build_email}"
-    docker_repository = google_artifact_registry_repository.functions.id
+    docker_repository = "projects/${var.project_id}/locations/${var.region}/repositories/${local.image_repository}"
 
     source {
       storage_source {

@@ -66,7 +66,7 @@ resource "google_storage_bucket_iam_member" "build_source" {
 
 resource "google_artifact_registry_repository_iam_member" "build" {
   location   = var.region
-  repository = google_artifact_registry_repository.functions.name
+  repository = local.image_repository
   role       = "roles/artifactregistry.writer"
   member     = "serviceAccount:${local.build_email}"
 }
