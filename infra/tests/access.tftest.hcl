@@ -1,0 +1,111 @@
+# Who may call what. That nobody has any other grant is compared in tests/infra/test_grants.py.
+
+mock_provider "google" {
+  source = "./tests/mocks"
+}
+
+variables {
+  project_id = "a-shop"
+  region     = "europe-west4"
+  bundle     = "topology.yaml" # any file will do
+}
+
+run "who_may_call" {
+  command = plan
+
+  assert {
+    condition = toset([for grant in google_cloud_run_service_iam_member.public : grant.service]) == toset([
+      for name, function in local.topology.functions : name if function.access == "public"
+    ])
+    error_message = "allUsers may call exactly the functions with `access: public`; now: ${join(", ", keys(google_cloud_run_service_iam_member.public))}."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, function in google_cloudfunctions2_function.this :
+      function.service_config[0].ingress_settings == (local.topology.functions[name].access == "public" ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY")
+    ])
+    error_message = "Only a function with `access: public` takes requests from outside; the others need ALLOW_INTERNAL_ONLY."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, function in google_cloudfunctions2_function.this :
+      tobool(function.service_config[0].environment_variables["PLATFORM_TOKENS_CHECKED"]) == (local.topology.functions[name].access != "public")
+    ])
+    error_message = "A public function that trusts tokens to be checked would believe anyone: PLATFORM_TOKENS_CHECKED is for internal ones."
+  }
+
+  assert {
+    condition = alltrue([for access, grants in {
+      tasks     = google_cloud_run_service_iam_member.tasks
+      scheduler = google_cloud_run_service_iam_member.scheduler
+      events    = google_cloud_run_service_iam_member.events
+      } :
+      toset([for grant in grants : grant.service]) == toset([
+        for name, function in local.topology.functions : name if function.access == access
+      ])
+    ])
+    error_message = "Functions with `access: tasks` are called by the tasks account alone, and so for scheduler and events."
+  }
+
+  assert {
+    condition = alltrue(concat(
+      [for grant in google_cloud_run_service_iam_member.tasks : grant.member == "serviceAccount:${local.tasks_email}"],
+      [for grant in google_cloud_run_service_iam_member.scheduler : grant.member == "serviceAccount:${local.scheduler_email}"],
+      [for grant in google_cloud_run_service_iam_member.events : grant.member == "serviceAccount:${local.events_email}"],
+    ))
+    error_message = "The account that may call a function is the one that the function looks for: see environment.tf."
+  }
+
+  assert {
+    condition = length(distinct(concat(
+      [local.tasks_email, local.scheduler_email, local.events_email, local.build_email], values(local.room_email),
+    ))) == 4 + length(local.room_email)
+    error_message = "Functions know by the account what a request is, so no two of the accounts may be the same."
+  }
+}
+
+run "who_may_send" {
+  command = plan
+
+  assert {
+    condition = toset([for grant in google_cloud_tasks_queue_iam_member.enqueuer : "${grant.member} ${grant.name}"]) == toset(flatten([
+      for function in local.topology.functions : [
+        for queue in try(function.enqueues, []) : "serviceAccount:${local.room_email[function.room]} ${queue}"
+      ]
+    ]))
+    error_message = "A room may enqueue on the queues in `enqueues` of its functions, and on no other: see google_cloud_tasks_queue_iam_member.enqueuer."
+  }
+
+  assert {
+    condition = toset([for grant in google_service_account_iam_member.acts_as_tasks : grant.member]) == toset([
+      for function in local.topology.functions : "serviceAccount:${local.room_email[function.room]}" if length(try(function.enqueues, [])) > 0
+    ])
+    error_message = "Who enqueues a task names the account that delivers it, and needs roles/iam.serviceAccountUser on it: acts_as_tasks in iam.tf."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, trigger in local.topology.triggers :
+      google_cloudfunctions2_function.this[trigger.target].event_trigger[0].retry_policy == "RETRY_POLICY_RETRY"
+    ])
+    error_message = "Without RETRY_POLICY_RETRY an event whose function fails once is lost."
+  }
+
+  assert {
+    condition = (
+      google_project_iam_member.events.role == "roles/eventarc.eventReceiver" &&
+      google_project_iam_member.events.member == "serviceAccount:${local.events_email}"
+    )
+    error_message = "The triggers' account needs roles/eventarc.eventReceiver."
+  }
+
+  assert {
+    condition = (
+      google_project_iam_member.storage_publisher.role == "roles/pubsub.publisher" &&
+      google_project_iam_member.storage_publisher.member == "serviceAccount:service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
+    )
+    error_message = "Cloud Storage's own agent publishes the events, and needs roles/pubsub.publisher."
+  }
+}
