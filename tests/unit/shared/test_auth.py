@@ -3,8 +3,6 @@
 import asyncio
 import hashlib
 import hmac
-import json
-import math
 import re
 import time
 from typing import Any
@@ -18,22 +16,15 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from jwt.utils import base64url_encode
-from starlette.requests import Request
 
 from shared.auth import Authenticator, Principal, TokenVerifier
 from shared.problems import Problem
 from shared.settings import Settings
 from tests.unit.shared.issuer import Issuer, KeyServer
+from tests.unit.shared.platform_calls import platform_status, request, task_token
 
 AUDIENCE = "backstock"
-FUNCTION = "returns-cron"
-REMOVED = "SIGNATURE_REMOVED_BY_GOOGLE"
 ALMOST_A_TOKEN = re.compile(r"[\w-]{0,40}(\.[\w-]{0,40}){1,3}", re.ASCII)
-
-
-def request(authorization: str | None) -> Request:
-    headers = [] if authorization is None else [(b"authorization", authorization.encode("latin-1"))]
-    return Request({"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers})
 
 
 @pytest.fixture
@@ -220,24 +211,6 @@ async def test_a_closed_port_is_503(users: Issuer, config: Settings) -> None:
     assert (await refused(Authenticator(nowhere), users.token(aud=AUDIENCE))).status == 503
 
 
-def task_token(issuer: Issuer, config: Settings, **changes: Any) -> str:
-    claims = {
-        "aud": config.function_url(FUNCTION),
-        "email": config.tasks_service_account,
-        "email_verified": True,
-    }
-    return issuer.token(**claims | changes)
-
-
-async def platform_status(auth: Authenticator, config: Settings, token: str) -> int:
-    """200 when the platform's caller is let in, else the status of the refusal."""
-    try:
-        await auth.platform(request(f"Bearer {token}"), FUNCTION, config.tasks_service_account)
-    except Problem as problem:
-        return problem.status
-    return 200
-
-
 async def test_the_platforms_caller_gets_in(auth: Authenticator, config: Settings, platform: Issuer) -> None:
     assert await platform_status(auth, config, task_token(platform, config)) == 200
 
@@ -275,171 +248,6 @@ async def test_the_platforms_token_does_not_pass_as_a_users(
 ) -> None:
     assert (await refused(auth, platform.token(aud=AUDIENCE))).status == 401
     assert (await refused(auth, platform.token(aud=AUDIENCE, iss=users.url))).status == 401
-
-
-@pytest.fixture
-def behind_cloud_run(config: Settings) -> Authenticator:
-    """Of a function before which Cloud Run checks tokens."""
-    return Authenticator(config.model_copy(update={"platform_tokens_checked": True}))
-
-
-def with_signature(token: str, signature: str) -> str:
-    return f"{token.rpartition('.')[0]}.{signature}"
-
-
-def by_hand(header: object, claims: object, signature: str = REMOVED) -> str:
-    parts = (base64url_encode(json.dumps(part).encode()).decode() for part in (header, claims))
-    return ".".join([*parts, signature])
-
-
-async def test_behind_cloud_run_a_token_needs_no_signature(
-    behind_cloud_run: Authenticator, config: Settings, platform: Issuer, key_server: KeyServer
-) -> None:
-    token = with_signature(task_token(platform, config), REMOVED)
-    assert await platform_status(behind_cloud_run, config, token) == 200
-    assert not key_server.fetched
-
-
-@pytest.mark.parametrize(
-    "audience",
-    [
-        "https://returns-cron-4f5e6a7b8c-ew.a.run.app",
-        "https://returns-cron-123456789012.europe-west1.run.app?__GCP_CloudEventsMode=GCS_NOTIFICATION",
-        ["https://europe-west1-shop.cloudfunctions.net/returns-cron"],
-    ],
-    ids=str,
-)
-async def test_behind_cloud_run_the_audience_is_any_address_of_the_service(
-    behind_cloud_run: Authenticator, config: Settings, platform: Issuer, audience: object
-) -> None:
-    signed = task_token(platform, config, aud=audience)
-    assert await platform_status(behind_cloud_run, config, signed) == 200
-    assert await platform_status(behind_cloud_run, config, with_signature(signed, REMOVED)) == 200
-
-
-@pytest.mark.parametrize(
-    ("changes", "status"),
-    [
-        ({"email": "scheduler@shop.iam.gserviceaccount.com"}, 403),
-        ({"email": "TASKS@shop.iam.gserviceaccount.com"}, 403),
-        ({"email": ["tasks@shop.iam.gserviceaccount.com"]}, 403),
-        ({"email": None}, 403),
-        ({"email_verified": False}, 403),
-        ({"email_verified": "true"}, 403),
-        ({"email_verified": None}, 403),
-        ({"iss": "https://login.shop.example"}, 401),
-        ({"iss": "https://accounts.google.com.evil.example"}, 401),
-        ({"iss": None}, 401),
-        ({"exp": 1_700_000_000}, 401),
-        ({"exp": "soon"}, 401),
-        ({"exp": math.inf}, 401),
-        ({"exp": None}, 401),
-        ({"nbf": 4_000_000_000}, 401),
-        ({"aud": None}, 401),
-        ({"sub": None}, 401),
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("signature", [None, REMOVED])
-async def test_behind_cloud_run_all_else_is_looked_at_with_and_without_a_signature(
-    behind_cloud_run: Authenticator,
-    config: Settings,
-    platform: Issuer,
-    signature: str | None,
-    changes: dict[str, Any],
-    status: int,
-) -> None:
-    token = task_token(platform, config, **changes)
-    sent = with_signature(token, signature) if signature else token
-    assert await platform_status(behind_cloud_run, config, sent) == status
-
-
-@pytest.mark.parametrize(
-    "signature",
-    [
-        "",
-        "SIGNATURE_REMOVED",
-        "signature_removed_by_google",
-        f"{REMOVED}=",
-        f"x{REMOVED}",
-        f"{REMOVED}.",
-        base64url_encode(REMOVED.encode()).decode(),
-    ],
-)
-async def test_behind_cloud_run_any_other_text_is_checked_as_a_signature(
-    behind_cloud_run: Authenticator, config: Settings, platform: Issuer, signature: str
-) -> None:
-    token = with_signature(task_token(platform, config), signature)
-    assert await platform_status(behind_cloud_run, config, token) == 401
-
-
-async def test_behind_cloud_run_a_signature_that_is_there_has_to_be_the_platforms(
-    behind_cloud_run: Authenticator, config: Settings, users: Issuer, platform: Issuer
-) -> None:
-    imposter = Issuer(platform.url, ec.generate_private_key(ec.SECP256R1()), platform.key_id)
-    assert await platform_status(behind_cloud_run, config, task_token(imposter, config)) == 401
-    assert await platform_status(behind_cloud_run, config, task_token(users, config, iss=platform.url)) == 401
-    claims = jwt.decode(task_token(platform, config), options={"verify_signature": False})
-    unsigned = jwt.encode(claims, None, algorithm="none", headers={"kid": platform.key_id})
-    assert await platform_status(behind_cloud_run, config, unsigned) == 401
-
-
-async def test_behind_cloud_run_a_token_that_was_good_is_good_no_longer_than_it_lives(
-    behind_cloud_run: Authenticator, config: Settings, platform: Issuer
-) -> None:
-    token = with_signature(task_token(platform, config, exp=int(time.time()) + 5), REMOVED)
-    assert await platform_status(behind_cloud_run, config, token) == 200
-    with time_machine.travel(time.time() + 40):
-        assert await platform_status(behind_cloud_run, config, token) == 401
-
-
-@pytest.mark.parametrize(
-    "token",
-    [
-        f".{REMOVED}",
-        f"..{REMOVED}",
-        f"a.b.c.{REMOVED}",
-        f"e30.e30.{REMOVED}",
-        f"e30.bm8ganNvbg.{REMOVED}",
-        by_hand({"alg": "RS256"}, ["no", "claims"]),
-        by_hand(["no", "header"], {}),
-        REMOVED,
-    ],
-)
-async def test_behind_cloud_run_what_is_no_token_is_401(
-    behind_cloud_run: Authenticator, config: Settings, token: str
-) -> None:
-    assert await platform_status(behind_cloud_run, config, token) == 401
-
-
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.sampled_from(["iss", "email", "email_verified"]),
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text()),
-)
-async def test_behind_cloud_run_no_claim_but_the_right_one_gets_in(
-    behind_cloud_run: Authenticator, config: Settings, platform: Issuer, name: str, value: Any
-) -> None:
-    claims = jwt.decode(task_token(platform, config), options={"verify_signature": False})
-    token = by_hand({"alg": "RS256"}, {**claims, name: value})
-    got_in = await platform_status(behind_cloud_run, config, token) == 200
-    assert got_in == (name == "email_verified" and value is True)
-
-
-async def test_elsewhere_a_token_needs_its_signature(
-    auth: Authenticator, config: Settings, platform: Issuer
-) -> None:
-    token = with_signature(task_token(platform, config), REMOVED)
-    assert await platform_status(auth, config, token) == 401
-
-
-async def test_a_users_token_needs_its_signature_everywhere(
-    auth: Authenticator, behind_cloud_run: Authenticator, users: Issuer
-) -> None:
-    token = with_signature(users.token(aud=AUDIENCE, roles=["ops"]), REMOVED)
-    assert (await refused(auth, token)).status == 401
-    assert (await refused(behind_cloud_run, token)).status == 401
-    assert (await refused(behind_cloud_run, users.token(aud="another"))).status == 401
 
 
 def test_a_role_lets_pass_only_who_has_it() -> None:
