@@ -52,7 +52,7 @@ class Settings(BaseModel):
     platform_tokens_checked: bool = Field(
         False,
         description="Whether Cloud Run asks for a token before a request gets here: it has checked it then, audience "
-        "included, and taken its signature away. Never true of a function that anyone may call.",
+        "included, and may have taken its signature away. Never true of a function that anyone may call.",
     )
 
     algolia_app_id: Text | None = Field(None, description="Only who searches or writes the index needs it.")
