@@ -51,7 +51,7 @@ locals {
         labels   = {}
         by       = ["resource.label.service_name"]
       }
-      # https://cloud.google.com/scheduler/docs/logging
+      # https://cloud.google.com/scheduler/docs/viewing-logs
       schedule_failures = {
         counts   = "Attempts of schedules that failed."
         resource = "cloud_scheduler_job"
