@@ -1,6 +1,7 @@
 """The stand-ins of the local cloud, put together and running in this process."""
 
 import asyncio
+import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -26,11 +27,12 @@ from infra.local.environment import (
 from infra.local.eventarc.dispatcher import Trigger
 from infra.local.eventarc.service import EventarcService
 from infra.local.firestore.service import FirestoreService
+from infra.local.firestore.usage import Usage
 from infra.local.http_server import HOST, address_of, local_socket, served
 from infra.local.identity import Issuer, PlatformIdentity
 from infra.local.keys import Keys
 from infra.local.metadata import MetadataServer
-from infra.local.provision import composite_indexes, exemptions, provision, triggers
+from infra.local.provision import composite_indexes, exemptions, production_indexes, provision, triggers
 from infra.local.scheduler.service import SchedulerService
 from infra.local.service_account import write_service_account
 from infra.local.storage import StorageService
@@ -219,6 +221,8 @@ def _firestore(topology: Topology, directory: Path | None, clock: Clock) -> Fire
         composites=composite_indexes(topology),
         exemptions=exemptions(topology),
         ttl=topology.firestore.ttl,
+        production=production_indexes(topology),
+        usage=Usage.from_environment(os.environ),
     )
 
 

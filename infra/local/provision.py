@@ -6,6 +6,7 @@ from typing import Any
 from infra.local.environment import PROJECT, REGION, SCHEDULER_SERVICE_ACCOUNT, bucket_name
 from infra.local.eventarc.dispatcher import Trigger
 from infra.local.firestore.indexes import CompositeIndex, Exemption, Mode
+from infra.local.firestore.production import ProductionIndexes
 from infra.local.scheduler.jobs import JobConfig
 from infra.local.scheduler.service import SchedulerService
 from infra.local.storage import StorageService
@@ -37,13 +38,21 @@ def composite_indexes(topology: Topology) -> list[CompositeIndex]:
     """Firestore's composite indexes, without those that are others the other way round.
 
     Google walks an index in one direction only; ours are walked both ways, and each costs time to write. The fields
-    that two such indexes begin with alike are taken for those that queries hold to one value.
+    that two such indexes begin with alike are taken for those that queries hold to one value. Those that order names
+    against their last field are left out, too: queries for them are sorted.
     """
     kept: list[Index] = []
     for index in topology.firestore.indexes:
-        if not any(_mirrors(index, other) for other in kept):
+        names = index.fields[-1].startswith("__name__ ")
+        if not names and not any(_mirrors(index, other) for other in kept):
             kept.append(index)
-    return [CompositeIndex(index.collection, [_field(field) for field in index.fields]) for index in kept]
+    return list(map(_composite, kept))
+
+
+def production_indexes(topology: Topology) -> ProductionIndexes:
+    """What queries must be served by once they are deployed; the times at which documents end are in no index."""
+    ends = [Exemption(collection, field) for collection, field in topology.firestore.ttl.items()]
+    return ProductionIndexes(map(_composite, topology.firestore.indexes), [*exemptions(topology), *ends])
 
 
 def _mirrors(index: Index, other: Index) -> bool:
@@ -79,6 +88,10 @@ def _trigger(name: str, topology: Topology, base_url: str) -> Trigger:
         url=f"{base_url}/{trigger.target}",
         limit=function.concurrency * function.max_instances,
     )
+
+
+def _composite(index: Index) -> CompositeIndex:
+    return CompositeIndex(index.collection, [_field(field) for field in index.fields])
 
 
 def _field(text: str) -> tuple[str, Mode]:

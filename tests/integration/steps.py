@@ -6,6 +6,7 @@ dies there.
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,6 +23,9 @@ from pydantic import BaseModel
 
 from infra.local.clock import Clock
 from infra.local.firestore.service import FirestoreService
+from infra.local.firestore.usage import Usage
+from infra.local.provision import production_indexes
+from infra.topology import load
 from shared.errors import TransientError
 from shared.tasks import Queue
 
@@ -112,11 +116,12 @@ class FakeQueues:
 
 
 class FirestoreServer:
-    """The local Firestore, served inside the test's own event loop."""
+    """The local Firestore, served inside the test's own event loop. It refuses queries that production would."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.service = FirestoreService(None, clock)
+        usage = Usage.from_environment(os.environ)
+        self.service = FirestoreService(None, clock, production=production_indexes(load()), usage=usage)
         self._databases = 0
 
     async def start(self) -> None:

@@ -9,9 +9,12 @@ from infra.local.firestore.errors import invalid, unimplemented
 from infra.local.firestore.indexes import IndexSet
 from infra.local.firestore.messages import Document, Timestamp, Write
 from infra.local.firestore.paths import Resource, parse_document
+from infra.local.firestore.production import ProductionIndexes, shape_of
+from infra.local.firestore.queries import Query
 from infra.local.firestore.stats import Stats
 from infra.local.firestore.storage import Change, Reader, Store, Stored
 from infra.local.firestore.transactions import Transaction, Transactions
+from infra.local.firestore.usage import Usage
 from infra.local.firestore.writes import Outcome, apply_write, check_write, microseconds, target
 
 
@@ -32,12 +35,26 @@ class _Staged:
 
 
 class Database:
-    """All databases of all projects; each is apart from the others by its name."""
+    """All databases of all projects; each is apart from the others by its name.
 
-    def __init__(self, store: Store, indexes: IndexSet, clock: Clock) -> None:
+    Args:
+        production: the indexes without which a query is refused; None refuses none.
+        usage: is told of queries and fields.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        indexes: IndexSet,
+        clock: Clock,
+        production: ProductionIndexes | None = None,
+        usage: Usage | None = None,
+    ) -> None:
         self.store = store
         self.indexes = indexes
         self.clock = clock
+        self._production = production
+        self._usage = usage or Usage(None)
         self.transactions = Transactions(store, clock)
         self.stats = Stats()
         self._latest_us = store.last_commit
@@ -63,10 +80,24 @@ class Database:
             entry.document = outcome.document
             outcomes.append(outcome)
         self.store.apply(_changes(staged.values(), time_us), time_us)
+        for entry in staged.values():
+            if entry.document is not None:
+                self._usage.document(entry.resource.segments[-2], entry.document.fields)
         deletes = sum(outcome.document is None for outcome in outcomes)
         self.stats.deletes += deletes
         self.stats.writes += len(outcomes) - deletes
         return Committed(time_us, outcomes)
+
+    def admit(self, query: Query) -> None:
+        """Refuse what production would.
+
+        Raises:
+            FirestoreError: FAILED_PRECONDITION, none of its indexes serves the query.
+        """
+        if self._production is not None and query.group:
+            shape = shape_of(query)
+            self._usage.query(shape)
+            self._production.serving(shape)
 
     def check_read_time(self, read_time: Timestamp) -> None:
         """Accept a read in the past only where the latest state is the state of then.

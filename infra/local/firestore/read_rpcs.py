@@ -56,6 +56,7 @@ class ReadRpcs:
 
     async def run_query(self, request: Any, _: Any) -> AsyncGenerator[Any, None]:
         query = _compiled(request, request.structured_query)
+        self._database.admit(query)
         transaction = self._transaction(request, query.database)
         if request.HasField("new_transaction") and transaction:
             yield messages.RunQueryResponse(transaction=transaction.id)
@@ -80,6 +81,7 @@ class ReadRpcs:
         compiled = _compiled(request, message.structured_query)
         added_up = [each.path for each in aggregations if each.path]
         query = with_aggregated(compiled, added_up, message.structured_query)
+        self._database.admit(query)
         transaction = self._transaction(request, query.database)
         read_time = timestamp(self._read_time_us(transaction))
         with self._database.snapshot(transaction) as reader:

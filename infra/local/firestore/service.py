@@ -14,10 +14,12 @@ from infra.local.firestore.errors import FirestoreError
 from infra.local.firestore.faults import Faults
 from infra.local.firestore.indexes import CompositeIndex, Exemption, IndexSet
 from infra.local.firestore.listing_rpcs import ListingRpcs
+from infra.local.firestore.production import ProductionIndexes
 from infra.local.firestore.read_rpcs import ReadRpcs
 from infra.local.firestore.stats import Stats
 from infra.local.firestore.storage import Store
 from infra.local.firestore.ttl import TimeToLive
+from infra.local.firestore.usage import Usage
 from infra.local.firestore.write_rpcs import WriteRpcs
 from infra.local.rpc import service_handler
 
@@ -34,6 +36,8 @@ class FirestoreService:
         composites: indexes over several fields, which turn a query over them into one range scan.
         exemptions: fields without automatic indexes; queries that need one are refused.
         ttl: for a collection group, the timestamp field at which its documents expire.
+        production: the indexes without which a query is refused; None, as in Google's emulator, refuses none.
+        usage: is told of queries and fields.
     """
 
     def __init__(
@@ -44,10 +48,12 @@ class FirestoreService:
         composites: Sequence[CompositeIndex] = (),
         exemptions: Sequence[Exemption] = (),
         ttl: Mapping[str, str] | None = None,
+        production: ProductionIndexes | None = None,
+        usage: Usage | None = None,
     ) -> None:
         indexes = IndexSet(composites, exemptions, ttl or {})
         self._store = Store(path, indexes)
-        self._database = Database(self._store, indexes, clock)
+        self._database = Database(self._store, indexes, clock, production, usage)
         self._ttl = TimeToLive(self._database, ttl or {})
         self._faults = Faults({})
 

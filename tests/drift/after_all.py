@@ -1,0 +1,67 @@
+"""Holds the topology against what the integration tests used of Firestore, when all of them have run.
+
+They run in several processes, and start some themselves, so each notes what it sees in one file. What comes of it is
+reported as tests of this file: a run of the integration tests is red when the topology lacks an index, or has one
+that nothing needs.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from infra.local.firestore.usage import FILE, read
+from infra.topology import load
+from tests.drift.firestore import drift
+
+_INTEGRATION = Path(__file__).parents[1] / "integration"
+_NOTES = pytest.StashKey[Path]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to note, before the processes start that do."""
+    if _runs_all(config):
+        handle, name = tempfile.mkstemp(prefix="firestore-usage-")
+        os.close(handle)
+        config.stash[_NOTES] = Path(name)
+        os.environ[FILE] = name
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Add the results to those of the tests; where a test failed, its queries may be missing."""
+    notes = session.config.stash.get(_NOTES, None)
+    if notes is None:
+        return
+    os.environ.pop(FILE)
+    if session.exitstatus == pytest.ExitCode.OK:
+        found = drift(read(notes), load())
+        for name, problems in found.items():
+            session.config.hook.pytest_runtest_logreport(report=_report(name, problems))
+        if any(found.values()):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    notes.unlink()
+
+
+def _runs_all(config: pytest.Config) -> bool:
+    """Whether this is the process that the tests are started in, and no integration test of `make test` is left out."""
+    if hasattr(config, "workerinput") or os.environ.get("FIRESTORE_EMULATOR_HOST"):
+        return False
+    option = config.option
+    if option.keyword or option.deselect or option.collectonly or option.markexpr not in ("", "not long"):
+        return False
+    given = [(config.invocation_params.dir / each).resolve() for each in config.args]
+    return any(each == _INTEGRATION or each in _INTEGRATION.parents for each in given)
+
+
+def _report(name: str, problems: list[str]) -> pytest.TestReport:
+    where = Path(__file__).relative_to(_INTEGRATION.parents[1]).as_posix()
+    return pytest.TestReport(
+        nodeid=f"{where}::{name}",
+        location=(where, None, name),
+        keywords={},
+        outcome="failed" if problems else "passed",
+        longrepr="\n".join(problems) or None,
+        when="call",
+    )
