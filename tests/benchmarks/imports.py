@@ -1,14 +1,26 @@
 """What each function imports until it has answered its first request, and how long that takes."""
 
+import os
+import subprocess
+import sys
+import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import IO
+
+import httpx
 
 from infra.topology import load
-from tests.benchmarks.cold_start import first_answered
 from tests.benchmarks.report import Bound, show
 from tests.benchmarks.system import System
+from tests.e2e.harness import ROOT, free_port
+
+_LONGEST_SECONDS = 30.0
+_LOOK_SECONDS = 0.002
 
 # What takes long to import, by the name under which it would be found.
 _HEAVY = {
@@ -63,7 +75,7 @@ def bounds(found: dict[str, Imports]) -> list[Bound]:
 def _imports(system: System, entry_point: str, report: Path) -> Imports:
     with (
         report.open("wb") as errors,
-        first_answered(system, entry_point, errors, PYTHONPROFILEIMPORTTIME="1"),
+        _first_answered(system, entry_point, errors, PYTHONPROFILEIMPORTTIME="1"),
     ):
         pass
     modules: Counter[str] = Counter()
@@ -73,3 +85,43 @@ def _imports(system: System, entry_point: str, report: Path) -> Imports:
         if own.strip().isdecimal():
             modules[name.strip()] += int(own)
     return Imports(modules)
+
+
+@contextmanager
+def _first_answered(
+    system: System, entry_point: str, errors: IO[bytes] | int, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A server process of its own for an entry point, which has answered one request.
+
+    Args:
+        errors: where its standard error goes.
+        environment: what it finds there besides the local cloud's addresses.
+    """
+    port = free_port()
+    command = [sys.executable, "-m", "functions_framework", "--asgi", "--target", entry_point]
+    process = subprocess.Popen(
+        [*command, "--host", "127.0.0.1", "--port", str(port)],
+        cwd=ROOT,
+        env={**os.environ, **system.cloud.environment, "WORKERS": "1", **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+    )
+    try:
+        _first_answer(f"http://127.0.0.1:{port}/", time.perf_counter() + _LONGEST_SECONDS)
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _first_answer(url: str, deadline: float) -> None:
+    while time.perf_counter() < deadline:
+        try:
+            answer = httpx.post(url, timeout=_LONGEST_SECONDS, trust_env=False)
+        except httpx.TransportError:
+            time.sleep(_LOOK_SECONDS)
+            continue
+        if answer.status_code >= 500:
+            raise RuntimeError(f"the first answer is {answer.status_code}: {answer.text}")
+        return
+    raise RuntimeError(f"no answer within {_LONGEST_SECONDS:g} s")

@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.benchmarks import imports, verdict
-from tests.benchmarks.cold_start import show_cold_starts
 from tests.benchmarks.contest import Contest
 from tests.benchmarks.load import generator
 from tests.benchmarks.machine import show_load, show_machine
@@ -55,7 +54,6 @@ async def _run(options: argparse.Namespace) -> bool:
             async with running() as system:
                 contest = Contest(system, generating, f"redis://{redis.address}", Path(directory))
                 rounds = await contest.rounds(options.rounds, options.products, options.seconds)
-                await asyncio.to_thread(show_cold_starts, system, 1 if options.quick else 5)
                 imported = await asyncio.to_thread(imports.imports_by_function, system)
     finally:
         redis.stop()

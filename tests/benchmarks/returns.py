@@ -9,13 +9,12 @@ import sys
 from collections.abc import Sequence
 
 from tests.benchmarks import throughput
-from tests.benchmarks.cold_start import show_cold_starts
 from tests.benchmarks.machine import show_load, show_machine
 from tests.benchmarks.per_document import compare, show_comparison
 from tests.benchmarks.profile import show_profile
 from tests.benchmarks.report import show_bounds
 from tests.benchmarks.search_latency import show_latency
-from tests.benchmarks.system import System, running
+from tests.benchmarks.system import running
 
 # From this size on, once is enough: a run takes minutes and settles by itself.
 _MEASURED_ONCE = 50_000
@@ -57,16 +56,11 @@ async def _run(options: argparse.Namespace) -> bool:
     async with running() as system:
         runs.append(await throughput.measure_on(system, sizes[-1]))
         throughput.show_runs(runs)
-        await _show_latencies(system, options)
+        await show_latency(system, 20 if options.quick else 200)
     show_comparison(await compare(options.compared, max(1, options.repeats)))
     await show_profile(min(sizes[-1], 5_000))
     show_load()
     return show_bounds(throughput.bounds(runs))
-
-
-async def _show_latencies(system: System, options: argparse.Namespace) -> None:
-    await show_latency(system, 20 if options.quick else 200)
-    await asyncio.to_thread(show_cold_starts, system, 1 if options.quick else 5)
 
 
 def main() -> int:

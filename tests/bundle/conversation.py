@@ -86,3 +86,11 @@ async def operators_see_that_nothing_failed(shop: Shop) -> None:
     """There are no dead letters."""
     letters = await shop.ask("GET", "/ops/dead-letters")
     assert letters["dead_letters"] == []
+
+
+async def whole(shop: Shop) -> None:
+    """All of it."""
+    await returns_are_found(shop)
+    await products_are_shown_and_delivered(shop)
+    await feeds_become_storefronts(shop)
+    await operators_see_that_nothing_failed(shop)

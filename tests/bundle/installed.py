@@ -48,9 +48,18 @@ def install(bundle: Path, directory: Path, interpreter: str) -> Installed:
         [python, "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash", str(environment)],
         1,
     )
-    _run(folder, [python, "-m", "compileall", "-f", "-q", "."])
     _run(folder, [python, "-m", "pip", "--disable-pip-version-check", "check"])
-    return Installed(folder, environment / "bin")
+    return compiled(Installed(folder, environment / "bin"))
+
+
+def compiled(installed: Installed) -> Installed:
+    """It again, once its source is compiled.
+
+    Raises:
+        AssertionError: a file cannot be compiled.
+    """
+    _run(installed.folder, [str(installed.python), "-m", "compileall", "-f", "-q", "."])
+    return installed
 
 
 def _run(folder: Path, command: Sequence[str], tolerated: int = 0) -> None:
