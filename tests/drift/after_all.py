@@ -49,10 +49,16 @@ def _runs_all(config: pytest.Config) -> bool:
     if hasattr(config, "workerinput") or os.environ.get("FIRESTORE_EMULATOR_HOST"):
         return False
     option = config.option
-    if option.keyword or option.deselect or option.collectonly or option.markexpr not in ("", "not long"):
+    some = (option.keyword, option.deselect, option.ignore_glob, option.collectonly)
+    if any(some) or option.markexpr not in ("", "not long"):
         return False
-    given = [(config.invocation_params.dir / each).resolve() for each in config.args]
-    return any(each == _INTEGRATION or each in _INTEGRATION.parents for each in given)
+    given, ignored = (
+        [(config.invocation_params.dir / each).resolve() for each in paths]
+        for paths in (config.args, option.ignore or ())
+    )
+    return any(_INTEGRATION.is_relative_to(each) for each in given) and not any(
+        each.is_relative_to(_INTEGRATION) or _INTEGRATION.is_relative_to(each) for each in ignored
+    )
 
 
 def _report(name: str, problems: list[str]) -> pytest.TestReport:

@@ -54,16 +54,20 @@ def needed(product: Product, start: Name, own_queues: frozenset[str], given: Nee
     """
     reached = product.reached(start)
     used = product.attributes(reached)
-    queues = frozenset(queue for definition in reached.values() if (queue := _queue(definition)))
-    if "put_back" in used:  # what can be put back on one queue can be on any
-        queues = frozenset(_every_queue(product))
+    # What can be put back on one queue can be on any.
+    known = frozenset(_every_queue(product)) if "put_back" in used else queues(product, start)
     return Needs(
-        enqueues=queues - own_queues | given.enqueues & own_queues,
+        enqueues=known - own_queues | given.enqueues & own_queues,
         secrets=frozenset(name.upper() for name in _SECRETS & used),
         buckets=frozenset(bucket for name, bucket in _BUCKETS.items() if name in reached),
         signs_links=_SIGNER in reached,
         caches=_CACHE in reached,
     )
+
+
+def queues(product: Product, start: Name) -> frozenset[str]:
+    """The queues that an entry point knows."""
+    return frozenset(filter(None, map(_queue, product.reached(start).values())))
 
 
 def drift(

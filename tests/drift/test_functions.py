@@ -8,13 +8,18 @@ from typing import Any
 import pytest
 
 import main
-from infra.topology import Topology, load
-from tests.drift.needs import Needs, bucket_access, bucket_drift, drift, needed
+from infra.topology import Function, Topology, load
+from shared.events import FINALIZED
+from tests.drift.needs import Needs, bucket_access, bucket_drift, drift, needed, queues
 from tests.drift.reach import Name, Product
 
 PRODUCT = Product(Path(main.__file__).parent)
 TOPOLOGY = load()
 ASPECTS = [field.name for field in fields(Needs)]
+
+
+def start(function: Function) -> Name:
+    return Name(main.ENTRY_POINTS[function.entry_point], function.entry_point)
 
 
 def lines(found: Iterable[str]) -> str:
@@ -42,10 +47,20 @@ def test_what_only_the_platform_may_call_is_called_by_it(access: str, callers: d
     assert sorted(called) == sorted(waiting), f"each function with access {access} has one that calls it"
 
 
-def test_a_trigger_is_of_a_bucket_that_its_function_opens() -> None:
+def test_a_queues_target_works_on_its_tasks() -> None:
+    for name, queue in TOPOLOGY.queues.items():
+        known = queues(PRODUCT, start(TOPOLOGY.functions[queue.target]))
+        assert name in known, f"{queue.target} knows nothing of {name}"
+
+
+def test_a_trigger_brings_the_events_that_its_function_takes_of_a_bucket_that_it_opens() -> None:
     for name, trigger in TOPOLOGY.triggers.items():
-        opened = TOPOLOGY.functions[trigger.target].buckets
-        assert trigger.bucket in opened, f"{name}: {trigger.target} never opens {trigger.bucket}"
+        function = TOPOLOGY.functions[trigger.target]
+        assert trigger.bucket in function.buckets, f"{name}: {trigger.target} never opens {trigger.bucket}"
+        assert Name("shared.events", "FinalizedHandler") in PRODUCT.reached(start(function)), (
+            f"{name}: {trigger.target} takes no events"
+        )
+        assert trigger.event_type == FINALIZED, f"{name}: {trigger.target} takes {FINALIZED} only"
 
 
 # From here on: mistakes that the tests above would find.
