@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3 chooses the interpreter; ARGS="-k name" goes to pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint openapi bundle bundle-test bench-returns bench-products bench-images bench-prices bench-storefront bench-cold-start lock clean
+.PHONY: help run test test-long lint openapi bundle bundle-test bench-returns bench-products bench-images bench-prices bench-storefront bench-cold-start costs lock clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -34,6 +34,9 @@ lint: $(INSTALLED) ## Style, types and the rules of who may import whom
 
 openapi: $(INSTALLED) ## docs/openapi.json, made of the routes and models
 	@$(BIN)/python -m docs.openapi
+
+costs: $(INSTALLED) ## docs/costs.md, made of counted work, list prices and the topology
+	@$(BIN)/python -m docs.costs
 
 bundle: $(INSTALLED) ## build/backstock.zip, which Terraform deploys: the same bytes for the same files
 	@$(BIN)/python -m infra.bundle
