@@ -11,29 +11,32 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.firestore.usage import FILE, read
-from infra.topology import load
-from tests.drift.firestore import drift
-
 _INTEGRATION = Path(__file__).parents[1] / "integration"
-_NOTES = pytest.StashKey[Path]()
+NOTES = pytest.StashKey[Path]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to note, before the processes start that do."""
     if _runs_all(config):
+        # Not at the top, or every run would begin with it.
+        from infra.local.firestore.usage import FILE
+
         handle, name = tempfile.mkstemp(prefix="firestore-usage-")
         os.close(handle)
-        config.stash[_NOTES] = Path(name)
+        config.stash[NOTES] = Path(name)
         os.environ[FILE] = name
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Add the results to those of the tests; where a test failed, its queries may be missing."""
-    notes = session.config.stash.get(_NOTES, None)
+    notes = session.config.stash.get(NOTES, None)
     if notes is None:
         return
+    from infra.local.firestore.usage import FILE, read
+    from infra.topology import load
+    from tests.drift.firestore import drift
+
     os.environ.pop(FILE)
     if session.exitstatus == pytest.ExitCode.OK:
         found = drift(read(notes), load())
