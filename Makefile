@@ -2,10 +2,11 @@
 # PYTHON=/path/to/python3 chooses the interpreter; ARGS="-k name" goes to pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint openapi bundle bundle-test bench-returns bench-products bench-images bench-prices bench-storefront bench-cold-start costs lock clean
+.PHONY: help run test test-long lint openapi bundle bundle-test infra-test bench-returns bench-products bench-images bench-prices bench-storefront bench-cold-start costs lock clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+CHECKOV := build/checkov/bin/checkov
 LOCK := --quiet --strip-extras --no-header --no-emit-index-url --no-emit-find-links --annotation-style=line
 USABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
@@ -16,7 +17,7 @@ run: $(INSTALLED) ## The whole system on http://127.0.0.1:8080 (PORT=, DATA_DIR=
 	@exec $(BIN)/python -m infra.local
 
 # By file, as fixtures are shared by a file's tests; not the largest files first, as few tests may take long (tests/e2e).
-PYTEST := $(BIN)/python -m pytest --ignore=tests/benchmarks --ignore=tests/bundle -n logical --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --ignore=tests/benchmarks --ignore=tests/bundle --ignore=tests/infra -n logical --dist loadfile --no-loadscope-reorder
 
 test: $(INSTALLED) ## Tests, on all processors, but those of test-long (ARGS=-n0: in one process)
 	@$(PYTEST) -m "not long" $(ARGS)
@@ -43,6 +44,22 @@ bundle: $(INSTALLED) ## build/backstock.zip, which Terraform deploys: the same b
 
 bundle-test: $(INSTALLED) ## The bundle in an environment of its own, every function of it at work (PYTHON= chooses its Python)
 	@PYTHON="$(PYTHON)" $(BIN)/python -m pytest tests/bundle $(ARGS)
+
+# Of its own, since it pins a hundred packages.
+$(CHECKOV): Makefile
+	@python3 -m venv --clear build/checkov
+	@build/checkov/bin/pip install --quiet --disable-pip-version-check checkov==3.3.30
+	@touch $@
+
+# Initialised beside infra/, so that a deployment's own .terraform and lock file stay as they are. By groups, as all tests
+# that look at a plan share it.
+infra-test: $(INSTALLED) $(CHECKOV) ## Terraform, checked without a cloud (needs it): types, tests, grants, policies, and mistakes
+	@command -v terraform >/dev/null || { \
+		echo "Terraform 1.9 or newer is needed: https://developer.hashicorp.com/terraform/install" >&2; exit 1; }
+	@rm -rf build/infra && mkdir -p build/infra && cp infra/versions.tf build/infra
+	@terraform -chdir=build/infra init -backend=false -input=false
+	@TF_DATA_DIR=$(CURDIR)/build/infra/.terraform CHECKOV=$(CURDIR)/$(CHECKOV) \
+		$(BIN)/python -m pytest tests/infra -n logical --dist loadgroup $(ARGS)
 
 bench-returns: $(INSTALLED) ## Returns sync, measured: speed, cost, and the per-document way beside it
 	@$(BIN)/python -m tests.benchmarks.returns $(ARGS)

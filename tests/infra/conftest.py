@@ -10,7 +10,15 @@ import pytest
 from infra.topology import Topology, load
 from tests.infra.terraform import Plan, Run, Terraform
 
-INFRA = Path(__file__).parents[2] / "infra"
+HERE = Path(__file__).parent
+INFRA = HERE.parents[1] / "infra"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks at a plan shares it, so it stays in one process; each mistake is made in a process of its own."""
+    for item in items:
+        if item.path.parent == HERE and item.path.name != "test_mistakes.py":
+            item.add_marker(pytest.mark.xdist_group("plans"))
 
 
 @pytest.fixture(scope="session")

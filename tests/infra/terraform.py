@@ -99,6 +99,11 @@ class Terraform:
         assert done.returncode == 0, f"terraform init failed:\n{done.stdout}{done.stderr}"
         return cls(home)
 
+    @property
+    def data_dir(self) -> Path:
+        """Where the providers are: what ``TF_DATA_DIR`` is to name."""
+        return self._home / ".terraform"
+
     def copy(self, infra: Path, folder: Path) -> Path:
         """``infra`` in ``folder``, ready for the other commands."""
         copy(infra, folder)
@@ -119,7 +124,7 @@ class Terraform:
         return runs
 
     def _run(self, infra: Path, *arguments: str) -> str:
-        environment = {**os.environ, "TF_DATA_DIR": str(self._home / ".terraform")}
+        environment = {**os.environ, "TF_DATA_DIR": str(self.data_dir)}
         return subprocess.run(
             ["terraform", *arguments], cwd=infra, env=environment, stdout=subprocess.PIPE, text=True
         ).stdout
