@@ -4,6 +4,7 @@ Functions Framework looks its target up here as an attribute. Only the module of
 what one function needs would lengthen the cold start of all the others.
 """
 
+import gc
 import importlib
 from typing import Any
 
@@ -12,7 +13,7 @@ from shared.settings import settings
 
 ENTRY_POINTS = {
     "returns": "functions.returns.main",
-    "returns_cron": "functions.returns.main",
+    "returns_cron": "functions.returns.cron_main",
     "return_updated_task_queue": "functions.returns.main",
     "return_update_processing_queue": "functions.returns.main",
     "search_order_return_index_data": "functions.returns.search_main",
@@ -45,4 +46,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"{name!r} is no entry point; there are: {', '.join(ENTRY_POINTS)}")
     # A deployment that lacks a setting fails when it starts, not at its first request.
     settings()
-    return getattr(importlib.import_module(ENTRY_POINTS[name]), name)
+    # What is imported stays: the garbage collector would look through it time and again, and find nothing.
+    gc.disable()
+    try:
+        return getattr(importlib.import_module(ENTRY_POINTS[name]), name)
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -14,6 +14,7 @@ from google.api_core.exceptions import Aborted, AlreadyExists, FailedPreconditio
 from google.cloud.firestore import DELETE_FIELD, SERVER_TIMESTAMP
 
 from functions.returns.model import Return
+from functions.returns.walk import COLLECTION
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.problems import Problem
@@ -21,7 +22,6 @@ from shared.problems import Problem
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient
 
-COLLECTION = "order_returns"
 # A deletion is remembered this long, so that a message from before it cannot bring the return back.
 TOMBSTONE_KEPT = timedelta(days=90)
 # Other writers of the same returns can make a commit fail; each turn reads again what they wrote.

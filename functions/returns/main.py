@@ -5,7 +5,6 @@ from functools import cache
 import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from functions.returns.index_settings import IndexSettings
 from functions.returns.ingestion import Ingestion
@@ -13,29 +12,21 @@ from functions.returns.planner import Planner
 from functions.returns.processing import Processor
 from functions.returns.queues import RETURN_SYNC, RETURN_SYNC_PROCESSING
 from functions.returns.returns_api import ReturnsApi
-from functions.returns.runs import NewRun, SyncRuns
+from functions.returns.runs import SyncRuns
 from shared import clients
 from shared.auth import Authenticator
 from shared.clock import utc_now
 from shared.dead_letters import DeadLetters
-from shared.http import http_app, json_response
+from shared.http import http_app
 from shared.search import SearchIndex
 from shared.settings import settings
 from shared.tasks import TaskHandler, TaskQueues
-
-CRON = "returns-cron"
 
 
 @functions_framework.aio.http
 async def returns(request: Request) -> Response:
     """``/returns``: takes returns in from the warehouse."""
     return _returns_app()
-
-
-@functions_framework.aio.http
-async def returns_cron(request: Request) -> Response:
-    """Every 15 minutes: starts a run of the sync, unless one is active."""
-    return _cron_app()
 
 
 @functions_framework.aio.http
@@ -77,21 +68,6 @@ def _returns_app() -> Response:
         clock=utc_now,
     )
     return http_app(api.routes())
-
-
-@cache
-def _cron_app() -> Response:
-    auth = Authenticator(settings())
-
-    async def start(request: Request) -> Response:
-        await auth.platform(request, CRON, settings().scheduler_service_account)
-        record = await _runs().start(NewRun())
-        if record is None:
-            return json_response({"outcome": "active"})
-        await _queues().enqueue(RETURN_SYNC, record, key=f"{record.run_id}/page/0")
-        return json_response({"outcome": "started", "run_id": record.run_id})
-
-    return http_app([Route("/", start, methods=["POST"])])
 
 
 @cache

@@ -14,11 +14,10 @@ from google.api_core.exceptions import NotFound
 from google.cloud.firestore import SERVER_TIMESTAMP
 
 from functions.returns.batches import Batch, Manifest
-from functions.returns.ingestion import COLLECTION
 from functions.returns.projection import Decision, Delete, Reject, Save, decide
 from functions.returns.queues import RETURN_SYNC_PROCESSING, BatchTask, ProcessingTask, Refresh
 from functions.returns.runs import Superseded, SyncRuns
-from functions.returns.walk import Window
+from functions.returns.walk import COLLECTION, Window
 from shared.clock import Clock
 from shared.dead_letters import DeadLetter, DeadLetters
 from shared.errors import TransientError

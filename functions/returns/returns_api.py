@@ -19,10 +19,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from functions.returns.answers import BatchAnswer, Removed, ResyncAnswer, Saved, StoredReturn
-from functions.returns.ingestion import COLLECTION, Ingestion, Outcome, Put, Removal
+from functions.returns.ingestion import Ingestion, Outcome, Put, Removal
 from functions.returns.model import Return, ReturnContent, ReturnId, Timestamp
 from functions.returns.queues import RETURN_SYNC
 from functions.returns.runs import NewRun, SyncRuns
+from functions.returns.walk import COLLECTION
 from shared.auth import Authenticator, Principal
 from shared.clock import Clock
 from shared.http import json_response, read_json

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from google.cloud.firestore_v1.base_query import FieldFilter
 from pydantic import BaseModel, ConfigDict
 
-from functions.returns.ingestion import COLLECTION
-
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient, AsyncQuery
 
+COLLECTION = "order_returns"
 # The two orders in which a window is walked: by the time of the last change, and by the time at which a status
 # changes with nobody's doing.
 Walk = Literal["updated_at", "next_status_at"]

@@ -32,6 +32,7 @@ HEAVY = {
     "redis": set[str](),
     # Never: its every use has a lighter way (shared/clients.py), or is of the deployment's and no function's.
     "algoliasearch.search.client": set[str](),
+    "aiohttp": set[str](),
     "google.cloud.scheduler": set[str](),
     # Of the operators' command line, which no function needs.
     "typer": set[str](),

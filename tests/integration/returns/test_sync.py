@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from functions.returns import planner
-from functions.returns.ingestion import COLLECTION, Put, Removal
+from functions.returns.ingestion import Put, Removal
 from functions.returns.model import Return
 from functions.returns.queues import RETURN_SYNC_PROCESSING, ProcessingTask
 from functions.returns.runs import JOB_TYPE, LEASE, RUNS, STATE, NewRun
+from functions.returns.walk import COLLECTION
 from tests.integration.returns.world import FirestoreServer, World
 from tests.integration.steps import Task
 from tests.unit.returns.examples import AT, content

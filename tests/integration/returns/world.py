@@ -14,12 +14,13 @@ from google.cloud.firestore import AsyncClient
 
 from functions.returns.batches import PUSH_TIME
 from functions.returns.index_settings import IndexSettings
-from functions.returns.ingestion import COLLECTION, Ingestion, Message
+from functions.returns.ingestion import Ingestion, Message
 from functions.returns.planner import Planner
 from functions.returns.processing import Processor
 from functions.returns.projection import Save, decide
 from functions.returns.queues import RETURN_SYNC
 from functions.returns.runs import NewRun, SyncRuns
+from functions.returns.walk import COLLECTION
 from infra.local.clock import Clock
 from infra.local.firestore.stats import Stats
 from shared.dead_letters import DeadLetters

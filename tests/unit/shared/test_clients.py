@@ -68,3 +68,14 @@ def test_importing_the_clients_module_imports_no_client() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     heavy = {"google.cloud.firestore", "google.cloud.tasks_v2", "algoliasearch", "grpc"}
     assert not heavy & set(done.stdout.split())
+
+
+def test_cloud_tasks_is_imported_without_aiohttp_which_others_can_import_afterwards() -> None:
+    """In a process of its own, which has imported nothing yet."""
+    program = (
+        "import sys; from shared import clients; clients.cloud_tasks(); "
+        "print('aiohttp' in sys.modules); import aiohttp"
+    )
+    environment = REQUIRED | {"CLOUD_TASKS_EMULATOR_HOST": "127.0.0.1:9090"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("False\n", "")
