@@ -3,6 +3,10 @@
 #
 # Firestore works on few changes of indexes at a time. The provider waits and asks again when it is told so (409); if an
 # apply ends with 409 or 429 nevertheless, nothing is lost: apply again, with -parallelism=3.
+#
+# An index of many documents takes its time (https://github.com/hashicorp/terraform-provider-google/issues/17441), and
+# the provider by itself waits for 20 minutes only. What it has given up on it forgets, while Firestore goes on, so that
+# the next apply ends with "index already exists" until that is imported. Hence the long timeouts.
 
 locals {
   # "created_at DESC" is a field and one of these.
@@ -59,6 +63,10 @@ resource "google_firestore_index" "this" {
     }
   }
 
+  timeouts {
+    create = "3h"
+  }
+
   depends_on = [google_firestore_database.this, google_project_service.this]
 }
 
@@ -77,6 +85,11 @@ resource "google_firestore_field" "exempt" {
 
   index_config {}
 
+  timeouts {
+    create = "3h"
+    delete = "3h"
+  }
+
   depends_on = [google_firestore_database.this, google_project_service.this]
 }
 
@@ -92,6 +105,11 @@ resource "google_firestore_field" "ttl" {
 
   index_config {}
   ttl_config {}
+
+  timeouts {
+    create = "3h"
+    delete = "3h"
+  }
 
   depends_on = [google_firestore_database.this, google_project_service.this]
 }

@@ -137,16 +137,11 @@ resource "google_cloudfunctions2_function" "this" {
     }
   }
 
-  timeouts {
-    create = "30m"
-    update = "30m"
-  }
-
-  # What the build, the start, the trigger and the first query need; Terraform sees none of it in the arguments above.
+  # What the build, the start, the trigger, the first query and the first write need; Terraform sees none of it in the
+  # arguments above. The end of documents is not waited for.
   depends_on = [
     google_artifact_registry_repository_iam_member.build,
     google_firestore_field.exempt,
-    google_firestore_field.ttl,
     google_firestore_index.this,
     google_project_iam_member.build_logs,
     google_project_iam_member.build_platform_source,
