@@ -41,12 +41,16 @@ resource "google_monitoring_dashboard" "this" {
                   timeSeriesQuery = {
                     timeSeriesFilter = {
                       filter = local.series[name].of
-                      aggregation = {
-                        alignmentPeriod    = "300s"
-                        perSeriesAligner   = local.series[name].align
-                        crossSeriesReducer = local.series[name].reduce
-                        groupByFields      = local.series[name].by
-                      }
+                      aggregation = merge(
+                        {
+                          alignmentPeriod    = "300s"
+                          perSeriesAligner   = local.series[name].align
+                          crossSeriesReducer = local.series[name].reduce
+                        },
+                        # The API leaves empty lists out, so that one would be a difference in every plan:
+                        # https://github.com/hashicorp/terraform-provider-google/issues/16173
+                        length(local.series[name].by) > 0 ? { groupByFields = local.series[name].by } : {},
+                      )
                     }
                   }
                 },
