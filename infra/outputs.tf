@@ -39,7 +39,9 @@ output "commands" {
     add_a_secret = "printf '%s' \"$KEY\" | gcloud secrets versions add ${try(sort(local.secrets_without_value)[0], sort(local.secrets)[0])} --data-file=- --project=${var.project_id}"
     list         = "curl -H \"Authorization: Bearer $TOKEN\" ${local.base_url}/products"
     storefront   = "curl ${local.base_url}/storefront/$STORE"
-    drop_a_feed  = "gcloud storage cp today.csv gs://${local.bucket_name["feeds"]}/feeds/$RETAILER/today.csv"
+    # Not `gcloud storage cp`, which wants to list the bucket too, as a retailer may not:
+    # https://cloud.google.com/storage/docs/uploading-objects
+    drop_a_feed  = "curl -f -T today.csv -H \"Authorization: Bearer $(gcloud auth print-access-token)\" https://storage.googleapis.com/${local.bucket_name["feeds"]}/feeds/$RETAILER/today.csv"
     sync_now     = "gcloud scheduler jobs run returnsUpdateCron --location=${var.region} --project=${var.project_id}"
     stop_a_queue = "gcloud tasks queues pause supplyChainSync --location=${var.region} --project=${var.project_id}"
     logs         = "gcloud logging read 'resource.type=\"cloud_run_revision\" severity>=WARNING' --freshness=1h --project=${var.project_id}"
