@@ -10,9 +10,10 @@ from functools import partial
 from multiprocessing import Pool
 from pathlib import Path
 
+from docs.costs.model import load as load_costs
 from infra.topology import Topology, load
 from tests.benchmarks.simulation import plots, raised
-from tests.benchmarks.simulation.day import PARTS, Day, simulate
+from tests.benchmarks.simulation.day import PARTS, Day, Outcome, simulate
 from tests.benchmarks.simulation.figures import show_days, show_limits, show_load
 
 _LOADS = (1, 10, 100)
@@ -50,15 +51,17 @@ def _run(topology: Topology, options: argparse.Namespace) -> None:
         factor: [day for job, day in by_job if job[2] == factor and job[0] is topology]
         for factor in options.loads
     }
+    prices = load_costs(topology).prices
     for factor, of_factor in as_it_is.items():
-        show_days(f"{factor:,}x", of_factor)
-    show_days(f"{raised.FACTOR}x, limits raised", [day for job, day in by_job if job[0] is not topology])
+        show_days(f"{factor:,}x", of_factor, topology, prices)
+    of_raised = [day for job, day in by_job if job[0] is not topology]
+    show_days(f"{raised.FACTOR}x, limits raised", of_raised, topology, prices)
     outcomes = {factor: _by_queue(of_factor) for factor, of_factor in as_it_is.items()}
     for file in plots.draw(topology, outcomes, options.folder):
         print(f"drawn: {file}")
 
 
-def _by_queue(days: Sequence[Day]) -> dict[str, object]:
+def _by_queue(days: Sequence[Day]) -> dict[str, Outcome]:
     return {name: outcome for day in days for name, outcome in day.outcomes.items()}
 
 

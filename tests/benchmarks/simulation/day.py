@@ -16,7 +16,7 @@ from tests.benchmarks.simulation.load import DAY, FEEDS_BEGIN, FEEDS_END, HOUR, 
 from tests.benchmarks.simulation.queues import Sample, Task, TaskQueue
 from tests.benchmarks.simulation.services import COLD_START, LINES_A_CHUNK, handler
 
-SAMPLE_SECONDS = 60.0
+SAMPLE_SECONDS = 10.0
 _TICK = 0.2
 
 # functions/returns: the schedule, how far a run reaches back, and how it is cut.
@@ -27,6 +27,10 @@ BATCHES_PER_PAGE = 10
 # Measured: 1.6 µs a line. Assumed: as long again for the network, and 5 s for the plan.
 _READ_LINE = 3.2e-6
 _PLAN = 5.0
+# The nightly walk: the schedule, and its pages (functions/storefront/refreshing.py). Assumed: a second for each.
+_WALK_AT = 2 * HOUR
+_WALK_PAGE = 100
+_WALK_SECONDS = 1.0
 
 Process = Iterator[simpy.Event]
 
@@ -115,6 +119,8 @@ class World:
         self.env.run(until)
 
     def _sampling(self) -> Process:
+        # A second late, so that what a schedule begins is seen.
+        yield self.env.timeout(1)
         while True:
             for queue in self.queues.values():
                 queue.sample()
@@ -220,21 +226,34 @@ def _cumulated(source: Stream) -> Callable[[float], float]:
 
 
 class Feeds:
-    """Retailers' feeds: each a run, whose stores are rebuilt as their chunks have come in."""
+    """Retailers' feeds: each a run, whose stores are rebuilt as their chunks have come in.
+
+    And the walk of the night, which has those rebuilt whose feed of today has not come yet: they were built yesterday.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._unfed = 0
         random = world.random("feeds")
         stores = round(MONTH.stores * world.factor)
         for first in range(0, stores, MONTH.stores_a_feed):
             of_feed = min(MONTH.stores_a_feed, stores - first)
             world.env.process(self._feed(random.uniform(FEEDS_BEGIN, FEEDS_END), of_feed))
+        world.env.process(self._walk())
 
     def _feed(self, comes_at: float, stores: int) -> Process:
+        self._unfed += stores
         lines = stores * MONTH.store_items
         yield self._world.env.timeout(comes_at + _PLAN + lines * _READ_LINE)
+        self._unfed -= stores
         for _ in range(stores):
             self._store()
+
+    def _walk(self) -> Process:
+        yield self._world.env.timeout(_WALK_AT)
+        for left in range(self._unfed, 0, -_WALK_PAGE):
+            self._world.queues["storefrontRebuild"].add(min(_WALK_PAGE, left))
+            yield self._world.env.timeout(_WALK_SECONDS)
 
     def _store(self) -> None:
         chunks = MONTH.store_items // LINES_A_CHUNK

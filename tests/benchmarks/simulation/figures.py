@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from docs.costs.model import Prices
 from infra.topology import Topology
 from tests.benchmarks.report import show
+from tests.benchmarks.simulation.cost import cost, operations
 from tests.benchmarks.simulation.day import Day, Outcome
 from tests.benchmarks.simulation.load import load_rows
 
@@ -19,7 +21,14 @@ _QUEUE_HEADER = (
     "p99",
     "longest",
 )
-_EFFORT_HEADER = ("queue", "most busy instances", "instance hours", "vCPU hours used", "task operations")
+_EFFORT_HEADER = (
+    "queue",
+    "most busy instances",
+    "instance hours",
+    "vCPU hours used",
+    "task operations",
+    "US$",
+)
 
 
 def show_load() -> None:
@@ -40,11 +49,11 @@ def show_limits(topology: Topology) -> None:
     show("The queues' limits (infra/topology.yaml)", header, rows)
 
 
-def show_days(title: str, days: Sequence[Day]) -> None:
-    """What the queues made of a day."""
+def show_days(title: str, days: Sequence[Day], topology: Topology, prices: Prices) -> None:
+    """What the queues made of a day, and what it took."""
     outcomes = [outcome for day in days for outcome in day.outcomes.values()]
     show(title, _QUEUE_HEADER, [_queue_row(outcome) for outcome in outcomes])
-    show(f"{title}: what it took", _EFFORT_HEADER, [_effort_row(outcome) for outcome in outcomes])
+    show(f"{title}: what it took", _EFFORT_HEADER, _effort_rows(outcomes, topology, prices))
     for day in days:
         if day.runs:
             _show_runs(title, day)
@@ -56,10 +65,14 @@ def _queue_row(outcome: Outcome) -> tuple[object, ...]:
     return (outcome.queue, *counts, *times)
 
 
-def _effort_row(outcome: Outcome) -> tuple[object, ...]:
-    hours = (outcome.busy_seconds / 3600, outcome.cpu_seconds / 3600)
-    # Cloud Tasks bills each task that is added, and each attempt.
-    return (outcome.queue, outcome.instances, *hours, outcome.added + outcome.attempts)
+def _effort_rows(outcomes: Sequence[Outcome], topology: Topology, prices: Prices) -> list[tuple[object, ...]]:
+    rows = []
+    for outcome in outcomes:
+        function = topology.functions[topology.queues[outcome.queue].target]
+        hours = (outcome.busy_seconds / 3600, outcome.cpu_seconds / 3600)
+        amount = f"{cost(outcome, function, prices):,.2f}"
+        rows.append((outcome.queue, outcome.instances, *hours, operations(outcome), amount))
+    return rows
 
 
 def _show_runs(title: str, day: Day) -> None:

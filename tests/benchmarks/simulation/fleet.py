@@ -46,12 +46,18 @@ class Fleet:
         self._active = 0
         self.most = 0
         self.cpu_seconds = 0.0
-        self.busy_seconds = 0.0
+        self._ended_seconds = 0.0
 
     @property
     def busy(self) -> int:
         """Instances with a request in them."""
         return sum(instance.active > 0 for instance in self._instances)
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long instances have had a request in them, together."""
+        now = self._env.now
+        return self._ended_seconds + sum(now - each.since for each in self._instances if each.active)
 
     def admit(self, cpu: float, wait: float) -> tuple[Instance, float] | None:
         """Begin a request that takes so many seconds of CPU, and then waits for others.
@@ -78,7 +84,7 @@ class Fleet:
         instance.active -= 1
         self._active -= 1
         if instance.active == 0:
-            self.busy_seconds += self._env.now - instance.since
+            self._ended_seconds += self._env.now - instance.since
             instance.since = self._env.now
 
     def _scale(self) -> None:

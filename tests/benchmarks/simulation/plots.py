@@ -1,6 +1,7 @@
 """The plots of docs/scale.md: the same bytes for the same day, and readable on light and dark pages alike."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -12,14 +13,16 @@ from infra.topology import Topology
 from tests.benchmarks.simulation.day import Outcome
 from tests.benchmarks.simulation.figures import duration
 from tests.benchmarks.simulation.load import HOUR
+from tests.benchmarks.simulation.queues import Sample
 from tests.benchmarks.simulation.services import ALGOLIA_SLOW, PARTNER_DOWN
 
 # Halfway between black and white, and colours that stand out from both.
 _INK = "#808080"
 _DUE, _PAUSING, _LIMIT = "#d9822b", "#3d8fd1", "#c0504d"
 _LOADS = ("#3d8fd1", "#d9822b", "#c0504d")
-# A point each five minutes is finer than the lines are wide.
-_EVERY = 5
+# The most of each ten minutes, to a hundredth of a point's width: finer than the lines are wide.
+_BIN = 600
+_DIGITS = re.compile(r"(\.\d\d)\d+")
 _TROUBLES = {
     "returnSync": ALGOLIA_SLOW,
     "returnSyncProcessing": ALGOLIA_SLOW,
@@ -58,32 +61,38 @@ def draw(topology: Topology, outcomes: Outcomes, folder: Path) -> list[Path]:
 def _save(figure: Figure, file: Path) -> Path:
     figure.savefig(file, transparent=True, bbox_inches="tight", metadata={"Date": None, "Creator": None})
     # Matplotlib leaves spaces at the ends of lines.
-    file.write_text("\n".join(line.rstrip() for line in file.read_text().splitlines()) + "\n")
+    lines = (_DIGITS.sub(r"\1", line.rstrip()) for line in file.read_text().splitlines())
+    file.write_text("\n".join(lines) + "\n")
     return file
 
 
 def _backlog(outcomes: Outcomes, queues: Sequence[str]) -> Figure:
-    figure = Figure(figsize=(10, 1.35 * len(queues)))
+    figure = Figure(figsize=(10, 1.5 * len(queues)), layout="tight")
     grid = figure.subplots(len(queues), len(outcomes), sharex=True, squeeze=False)
     for column, (load, by_queue) in enumerate(outcomes.items()):
         for row, queue in enumerate(queues):
-            _waiting(grid[row][column], by_queue[queue])
-        grid[0][column].set_title(f"{load:,}x", color=_INK)
-    for row, queue in enumerate(queues):
-        grid[row][0].set_ylabel(queue)
+            axes = grid[row][column]
+            axes.set_title(f"{queue}, {load:,}x", color=_INK, fontsize=8)
+            _waiting(axes, by_queue[queue])
     grid[0][0].legend(frameon=False, loc="upper left", fontsize=7)
-    figure.align_ylabels()
     return figure
 
 
 def _waiting(axes: Axes, outcome: Outcome) -> None:
-    samples = outcome.samples[::_EVERY]
-    hours = [sample.at / HOUR for sample in samples]
-    due = [sample.due for sample in samples]
-    pausing = [sample.pausing for sample in samples]
+    hours, due = _most(outcome, lambda sample: sample.due)
+    _, pausing = _most(outcome, lambda sample: sample.pausing)
     axes.stackplot(hours, due, pausing, colors=[_DUE, _PAUSING], labels=["due", "in a pause"], linewidth=0)
     _day(axes, outcome.queue)
     axes.set_ylim(0, max(1, *(a + b for a, b in zip(due, pausing, strict=True))) * 1.05)
+
+
+def _most(outcome: Outcome, value: Callable[[Sample], int]) -> tuple[list[float], list[int]]:
+    """The highest value of each stretch of time, by the hour in which it begins."""
+    most: dict[int, int] = {}
+    for sample in outcome.samples:
+        stretch = int(sample.at // _BIN)
+        most[stretch] = max(most.get(stretch, 0), value(sample))
+    return [stretch * _BIN / HOUR for stretch in most], list(most.values())
 
 
 def _instances(topology: Topology, outcomes: Outcomes, queues: Sequence[str]) -> Figure:
@@ -91,21 +100,23 @@ def _instances(topology: Topology, outcomes: Outcomes, queues: Sequence[str]) ->
     grid = figure.subplots((len(queues) + 1) // 2, 2, sharex=True, squeeze=False)
     cells = [axes for row in grid for axes in row]
     for axes, queue in zip(cells, queues, strict=False):
-        target = topology.queues[queue].target
-        for colour, (load, by_queue) in reversed(list(zip(_LOADS, outcomes.items(), strict=False))):
-            samples = by_queue[queue].samples[::_EVERY]
-            hours = [sample.at / HOUR for sample in samples]
-            busy = [sample.instances for sample in samples]
-            axes.plot(hours, busy, color=colour, lw=0.9, label=f"{load:,}x")
-        most = topology.functions[target].max_instances
+        _busy(axes, topology.queues[queue].target, {load: each[queue] for load, each in outcomes.items()})
+        most = topology.functions[topology.queues[queue].target].max_instances
         axes.axhline(most, color=_INK, lw=0.8, ls=":")
-        axes.set_title(f"{target} (max_instances {most})", color=_INK)
-        _day(axes, queue)
         axes.set_ylim(0, most * 1.1)
     cells[0].legend(frameon=False, loc="upper left", fontsize=7, bbox_to_anchor=(0, 0.9))
     for axes in cells[len(queues) :]:
         axes.set_visible(False)
     return figure
+
+
+def _busy(axes: Axes, function: str, by_load: Mapping[int, Outcome]) -> None:
+    # The largest load first, so that the others are drawn over it.
+    for colour, (load, outcome) in reversed(list(zip(_LOADS, by_load.items(), strict=False))):
+        hours, busy = _most(outcome, lambda sample: sample.instances)
+        axes.plot(hours, busy, color=colour, lw=0.9, label=f"{load:,}x")
+    axes.set_title(function, color=_INK, fontsize=8)
+    _day(axes, next(iter(by_load.values())).queue)
 
 
 def _day(axes: Axes, queue: str) -> None:
@@ -115,7 +126,7 @@ def _day(axes: Axes, queue: str) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(_short))
     if trouble := _TROUBLES.get(queue):
-        axes.axvspan(trouble.start / HOUR, trouble.end / HOUR, color=_LIMIT, alpha=0.2, lw=0)
+        axes.axvspan(trouble.start / HOUR, trouble.end / HOUR, color=_LIMIT, alpha=0.2, lw=0, zorder=0)
 
 
 def _short(value: float, _position: int) -> str:

@@ -110,7 +110,9 @@ class TaskQueue:
         self._bucket = TokenBucket.full(limits.max_dispatches_per_second, env.now)
         # Tasks that were never tried: many that came at once are one entry, [when, how many], until they are tried.
         self._plain: deque[list[float]] = deque()
-        self._others: list[tuple[float, int, Task]] = []
+        # The others, by when they are due: those that pause, and those whose time has come.
+        self._pausing: list[tuple[float, int, Task]] = []
+        self._ripe: deque[tuple[float, Task]] = deque()
         self._numbers = count()
         self._untried = 0
         self._wakes_at: float | None = None
@@ -118,7 +120,7 @@ class TaskQueue:
     @property
     def waiting(self) -> int:
         """Tasks that are neither at work nor at their end."""
-        return self._untried + len(self._others)
+        return self._untried + len(self._pausing) + len(self._ripe)
 
     def add(self, tasks: int = 1) -> None:
         """Enqueue some tasks, one at least, that are all alike."""
@@ -136,22 +138,26 @@ class TaskQueue:
     def sample(self) -> None:
         """Note how things stand."""
         now = self._env.now
-        pausing = sum(due > now for due, _, _ in self._others)
-        state = Sample(now, self.waiting - pausing, pausing, self.running, self.fleet.busy)
-        self.record.samples.append(state)
+        self._ripen(now)
+        due, pausing = self._untried + len(self._ripe), len(self._pausing)
+        self.record.samples.append(Sample(now, due, pausing, self.running, self.fleet.busy))
 
     def _push(self, task: Task, due: float) -> None:
-        heapq.heappush(self._others, (due, next(self._numbers), task))
+        heapq.heappush(self._pausing, (due, next(self._numbers), task))
+
+    def _ripen(self, now: float) -> None:
+        while self._pausing and self._pausing[0][0] <= now:
+            due, _, task = heapq.heappop(self._pausing)
+            self._ripe.append((due, task))
 
     def _dispatch(self) -> None:
         """Begin what may begin now, and come back when there may be more."""
         now = self._env.now
+        self._ripen(now)
         while self.running < self._limits.max_concurrent_dispatches:
-            due = self._next_due()
-            if due is None:
-                return
-            if due > now:
-                self._wake_at(due)
+            if not (self._plain or self._ripe):
+                if self._pausing:
+                    self._wake_at(self._pausing[0][0])
                 return
             if not self._bucket.available(now):
                 self._wake_at(self._bucket.next_token_at())
@@ -159,16 +165,10 @@ class TaskQueue:
             self._bucket.take(1)
             self._begin(self._take())
 
-    def _next_due(self) -> float | None:
-        if not self._plain:
-            return self._others[0][0] if self._others else None
-        first = self._plain[0][0]
-        return min(first, self._others[0][0]) if self._others else first
-
     def _take(self) -> Task:
         """The task that has been due longest."""
-        if not self._plain or (self._others and self._others[0][0] < self._plain[0][0]):
-            return heapq.heappop(self._others)[2]
+        if not self._plain or (self._ripe and self._ripe[0][0] < self._plain[0][0]):
+            return self._ripe.popleft()[1]
         first = self._plain[0]
         first[1] -= 1
         self._untried -= 1
