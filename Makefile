@@ -56,8 +56,8 @@ $(CHECKOV): Makefile
 infra-test: $(INSTALLED) $(CHECKOV) ## Terraform, checked without a cloud (needs it): types, tests, grants, policies, and mistakes
 	@command -v terraform >/dev/null || { \
 		echo "Terraform 1.9 or newer is needed: https://developer.hashicorp.com/terraform/install" >&2; exit 1; }
-	@rm -rf build/infra && mkdir -p build/infra && cp infra/versions.tf build/infra
-	@terraform -chdir=build/infra init -backend=false -input=false
+	@mkdir -p build/infra && cp infra/versions.tf build/infra
+	@terraform -chdir=build/infra init -backend=false -input=false -upgrade
 	@TF_DATA_DIR=$(CURDIR)/build/infra/.terraform CHECKOV=$(CURDIR)/$(CHECKOV) \
 		$(BIN)/python -m pytest tests/infra -n logical --dist loadgroup $(ARGS)
 
@@ -73,6 +73,9 @@ bench-images: $(INSTALLED) ## Rendering of images, measured: beside npm's sharp 
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@npm install --prefix tests/benchmarks/images --no-package-lock --no-audit --no-fund --silent
 	@$(BIN)/python -m tests.benchmarks.images $(ARGS)
+
+bench-cold-start: $(INSTALLED) ## Cold start of each function, beside one that does nothing and one that imports everything (PYTHON=)
+	@$(BIN)/python -m tests.benchmarks.cold_start $(if $(PYTHON),--python "$(PYTHON)") $(ARGS)
 
 bench-storefront: $(INSTALLED) ## Price feeds to storefronts, measured: and a main page that is read recursively beside it
 	@$(BIN)/python -m tests.benchmarks.storefront $(ARGS)

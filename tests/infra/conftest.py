@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 INFRA = HERE.parents[1] / "infra"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What looks at a plan shares it, so it stays in one process; each mistake is made in a process of its own."""
     for item in items:

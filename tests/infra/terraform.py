@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -162,6 +163,5 @@ def _problem(diagnostic: Values) -> str:
 def runs_of(infra: Path) -> Iterator[str]:
     """The runs of Terraform's own test files, as :meth:`Terraform.test` names them, without running them."""
     for file in sorted((infra / "tests").glob("*.tftest.hcl")):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            if line.startswith('run "'):
-                yield f"{file.name.removesuffix('.tftest.hcl')}: {line.split(chr(34))[1]}"
+        for name in re.findall(r'^run "(\w+)"', file.read_text(encoding="utf-8"), re.MULTILINE):
+            yield f"{file.name.removesuffix('.tftest.hcl')}: {name}"

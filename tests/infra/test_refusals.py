@@ -1,14 +1,15 @@
 """An input that cannot work is refused before anything is made, in words that say what would."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from itertools import zip_longest
 from typing import NamedTuple
 
 import pytest
 
 from tests.infra.conftest import INFRA
-from tests.infra.terraform import Run, Terraform, Values
+from tests.infra.terraform import Terraform, Values
 
 
 class Bad(NamedTuple):
@@ -107,27 +108,30 @@ def _test_file(bad: Iterable[Bad]) -> str:
 
 
 @pytest.fixture(scope="module")
-def answers(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
-    """What Terraform says to each round, and to a bundle that is not there."""
+def refusal(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Iterable[Bad]], str]:
+    """What Terraform says to some inputs."""
     folder = terraform.copy(INFRA, tmp_path_factory.mktemp("refusals"))
-    files = {f"{number}": _test_file(bad) for number, bad in enumerate(_rounds())}
-    files["bundle"] = _test_file([Bad("bundle", "missing.zip", "")])
-    for name, text in files.items():
-        (folder / "tests" / f"{name}.tftest.json").write_text(text)
-    return terraform.test(folder, *(f"{name}.tftest.json" for name in files))
+
+    @cache
+    def answer(text: str) -> str:
+        (folder / "tests/bad.tftest.json").write_text(text, encoding="utf-8")
+        return " ".join(terraform.test(folder, "bad.tftest.json")["bad: bad"].problems)
+
+    return lambda bad: answer(_test_file(bad))
 
 
 @pytest.mark.parametrize("bad", [pytest.param(bad, id=f"{bad.variable}={bad.value}") for bad in BAD])
-def test_an_input_that_cannot_work_is_refused_with_what_would(bad: Bad, answers: dict[str, Run]) -> None:
-    (number,) = (number for number, round_ in enumerate(_rounds()) if bad in round_)
-    problems = answers[f"{number}: bad"].problems
-    assert bad.words in " ".join(problems), (
+def test_an_input_that_cannot_work_is_refused_with_what_would(
+    bad: Bad, refusal: Callable[[Iterable[Bad]], str]
+) -> None:
+    (beside,) = (each for each in _rounds() if bad in each)
+    assert bad.words in refusal(beside), (
         f"variables.tf: a validation of {bad.variable} has to refuse this, and to say so"
     )
 
 
-def test_a_bundle_that_was_not_made_is_asked_for(answers: dict[str, Run]) -> None:
-    assert "run `make bundle`" in " ".join(answers["bundle: bad"].problems)
+def test_a_bundle_that_was_not_made_is_asked_for(refusal: Callable[[Iterable[Bad]], str]) -> None:
+    assert "run `make bundle`" in refusal([Bad("bundle", "missing.zip", "")])
 
 
 def test_every_input_that_can_be_bad_is_tried() -> None:
