@@ -6,7 +6,7 @@
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-CHECKOV := build/checkov/bin/checkov
+CHECKOV := build/checkov-3.3.30/bin/checkov
 LOCK := --quiet --strip-extras --no-header --no-emit-index-url --no-emit-find-links --annotation-style=line
 USABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
@@ -45,11 +45,10 @@ bundle: $(INSTALLED) ## build/backstock.zip, which Terraform deploys: the same b
 bundle-test: $(INSTALLED) ## The bundle in an environment of its own, every function of it at work (PYTHON= chooses its Python)
 	@PYTHON="$(PYTHON)" $(BIN)/python -m pytest tests/bundle $(ARGS)
 
-# Of its own, since it pins a hundred packages.
-$(CHECKOV): Makefile
-	@python3 -m venv --clear build/checkov
-	@build/checkov/bin/pip install --quiet --disable-pip-version-check checkov==3.3.30
-	@touch $@
+# In an environment of its own, since it pins a hundred packages.
+$(CHECKOV): | $(INSTALLED)
+	@$(BIN)/python -m venv --clear $(@D)/..
+	@$(@D)/pip install --quiet --disable-pip-version-check $(patsubst build/checkov-%/bin/checkov,checkov==%,$@)
 
 # Initialised beside infra/, so that a deployment's own .terraform and lock file stay as they are. By groups, as all tests
 # that look at a plan share it.

@@ -112,9 +112,9 @@ class Terraform:
         return folder
 
     def validate(self, infra: Path) -> list[str]:
-        """What ``terraform validate`` finds in a copy."""
+        """The errors that ``terraform validate`` finds in a copy."""
         found = json.loads(self._run(infra, "validate", "-json"))
-        return [_problem(each) for each in found["diagnostics"]]
+        return [_problem(each) for each in found["diagnostics"] if each["severity"] == "error"]
 
     def test(self, infra: Path, *files: str) -> dict[str, Run]:
         """The runs of these files of a copy, as "file: run" without the ending of the file."""

@@ -6,8 +6,8 @@ import pytest
 
 from infra.topology import Topology, load
 from shared.settings import Settings
+from tests.infra.names import account, function_url
 from tests.infra.terraform import Plan, Values
-from tests.infra.test_parts import account, function_url
 
 TOPOLOGY = load()
 FIELDS = {name.upper() for name in Settings.model_fields}

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import pytest
 
 from infra.topology import load
+from tests.infra.names import NUMBER, PROJECT, account
 from tests.infra.terraform import Plan
-from tests.infra.test_parts import NUMBER, PROJECT, account
 
 TOPOLOGY = load()
 ROOMS = sorted({function.room for function in TOPOLOGY.functions.values()})

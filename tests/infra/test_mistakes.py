@@ -281,6 +281,13 @@ MISTAKES = {
         f"{RUN}[functions: as_delivered]",
         "alerts must wait for alerts_enabled",
     ),
+    "metric of what nothing logs": Mistake(
+        "infra/monitoring.tf",
+        r'"sync\.taken_over"',
+        '"sync.taken"',
+        "tests/infra/test_monitoring.py::test_an_event_that_is_counted_is_one_that_the_code_logs",
+        "which nothing logs",
+    ),
     "bad input accepted": Mistake(
         "infra/variables.tf",
         r'(condition\s+= )can\(regex\("[^\n]*, var\.region\)\)',

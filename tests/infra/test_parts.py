@@ -5,19 +5,10 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from infra.topology import Bucket, Function, Queue, load, seconds
+from tests.infra.names import PROJECT, REGION, account, function_url
 from tests.infra.terraform import Plan, Values
 
 TOPOLOGY = load()
-PROJECT, REGION, NUMBER = "a-shop", "europe-west4", "123456789012"
-
-
-def function_url(name: str) -> str:
-    """https://cloud.google.com/run/docs/triggering/https-request#deterministic"""
-    return f"https://{name}-{NUMBER}.{REGION}.run.app"
-
-
-def account(name: str) -> str:
-    return f"backstock-{name.replace('_', '-')}@{PROJECT}.iam.gserviceaccount.com"
 
 
 def _service(function: Function) -> Values:
