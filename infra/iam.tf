@@ -45,16 +45,19 @@ resource "google_project_iam_member" "build_logs" {
   member  = "serviceAccount:${local.build_email}"
 }
 
-# The platform copies the source into a bucket of its own in the project, gcf-v2-sources-<number>-<region>, which it
-# makes when the first function is built.
+# The platform copies the source into a bucket of its own in the project, which it makes when the first function is
+# built. The page above names the three that there may be; gcf-v2-sources-<number>-<region> it is today.
 resource "google_project_iam_member" "build_platform_source" {
   project = var.project_id
   role    = "roles/storage.objectViewer"
   member  = "serviceAccount:${local.build_email}"
 
   condition {
-    title      = "only_sources_of_functions"
-    expression = "resource.name.startsWith(\"projects/_/buckets/gcf-v2-sources-\")"
+    title = "only_sources_of_functions"
+    expression = join(" || ", [
+      for bucket in ["gcf-v2-sources-", "gcf-v2-uploads-", "run-sources-"] :
+      "resource.name.startsWith(\"projects/_/buckets/${bucket}\")"
+    ])
   }
 }
 
