@@ -1,7 +1,7 @@
 """A sale day: what puts tasks on the queues, hour by hour, and what the queues make of it."""
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -32,7 +32,7 @@ _WALK_AT = 2 * HOUR
 _WALK_PAGE = 100
 _WALK_SECONDS = 1.0
 
-Process = Iterator[simpy.Event]
+Process = Generator[simpy.Event, Any, None]
 
 
 @dataclass(frozen=True)

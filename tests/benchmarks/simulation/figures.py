@@ -66,7 +66,7 @@ def _queue_row(outcome: Outcome) -> tuple[object, ...]:
 
 
 def _effort_rows(outcomes: Sequence[Outcome], topology: Topology, prices: Prices) -> list[tuple[object, ...]]:
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for outcome in outcomes:
         function = topology.functions[topology.queues[outcome.queue].target]
         hours = (outcome.busy_seconds / 3600, outcome.cpu_seconds / 3600)

@@ -79,7 +79,8 @@ class Stream:
 
     def counts(self, generator: np.random.Generator, ticks: NDArray[np.float64]) -> NDArray[np.int64]:
         """How many arrive in each of some equal ticks, drawn as a Poisson process has them."""
-        return generator.poisson(self.rate(ticks) * (ticks[1] - ticks[0]))
+        counts: NDArray[np.int64] = generator.poisson(self.rate(ticks) * (ticks[1] - ticks[0]))
+        return counts
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -28,7 +29,7 @@ _TROUBLES = {
     "returnSyncProcessing": ALGOLIA_SLOW,
     "supplyChainSync": PARTNER_DOWN,
 }
-_STYLE = {
+_STYLE: Any = {
     "svg.hashsalt": "backstock",
     "svg.fonttype": "none",
     "path.simplify": True,

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import simpy
 
@@ -185,7 +185,7 @@ class TaskQueue:
         instance, ends = admitted or (None, now)
         self._after(ends - now, self._ended, (task, attempt.succeeds and admitted is not None, instance))
 
-    def _ended(self, event: simpy.Event) -> None:
+    def _ended(self, event: Any) -> None:
         task, succeeded, instance = event.value
         self.running -= 1
         self._release(instance)
