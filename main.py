@@ -4,11 +4,11 @@ Functions Framework looks its target up here as an attribute. Only the module of
 what one function needs would lengthen the cold start of all the others.
 """
 
-import gc
 import importlib
 from typing import Any
 
 from shared import logs
+from shared.imports import importing
 from shared.settings import settings
 
 ENTRY_POINTS = {
@@ -46,10 +46,5 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"{name!r} is no entry point; there are: {', '.join(ENTRY_POINTS)}")
     # A deployment that lacks a setting fails when it starts, not at its first request.
     settings()
-    # What is imported stays: the garbage collector would look through it time and again, and find nothing.
-    gc.disable()
-    try:
+    with importing(ENTRY_POINTS[name]):
         return getattr(importlib.import_module(ENTRY_POINTS[name]), name)
-    finally:
-        gc.freeze()
-        gc.enable()

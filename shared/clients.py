@@ -5,14 +5,13 @@ point the same clients at a local cloud (Firestore's client reads its own).
 """
 
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from shared.errors import ConfigurationError
+from shared.imports import as_if_missing, importing
 from shared.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -34,7 +33,8 @@ REDIS_CONNECT_SECONDS = 1.0
 @cache
 def firestore() -> "AsyncClient":
     """The project's default Firestore database."""
-    from google.cloud.firestore import AsyncClient
+    with importing("google.cloud.firestore"):
+        from google.cloud.firestore import AsyncClient
 
     return AsyncClient(project=settings().google_cloud_project)
 
@@ -44,7 +44,7 @@ def cloud_tasks() -> "CloudTasksAsyncClient":
     """Cloud Tasks; its client knows no emulator variable of its own."""
     # For a client over REST, which Google's package offers where aiohttp is installed and nobody here uses, it would
     # import that: as long as all the rest of a cold start's imports of Google's take together.
-    with _as_if_missing("aiohttp"):
+    with importing("google.cloud.tasks_v2"), as_if_missing("aiohttp"):
         from google.cloud.tasks_v2 import CloudTasksAsyncClient
 
     host = os.environ.get("CLOUD_TASKS_EMULATOR_HOST")
@@ -58,23 +58,11 @@ def cloud_tasks() -> "CloudTasksAsyncClient":
     )
 
 
-@contextmanager
-def _as_if_missing(module: str) -> Iterator[None]:
-    """Let whoever wants to import ``module`` inside the block find that it is not installed, unless it is imported."""
-    if module in sys.modules:
-        yield
-        return
-    sys.modules[module] = cast("Any", None)
-    try:
-        yield
-    finally:
-        del sys.modules[module]
-
-
 @cache
 def storage() -> "Client":
     """Cloud Storage. It blocks: call it through ``asyncio.to_thread``."""
-    from google.cloud.storage import Client
+    with importing("google.cloud.storage"):
+        from google.cloud.storage import Client
 
     return Client(project=settings().google_cloud_project)
 
@@ -187,8 +175,9 @@ def algolia(config: Settings, api_key: str) -> Callable[[], "TransporterSync"]:
     Raises:
         ConfigurationError: there is no key, or no application.
     """
-    from algoliasearch.http.transporter_sync import TransporterSync
-    from algoliasearch.search.config import SearchConfig
+    with importing("algoliasearch"):
+        from algoliasearch.http.transporter_sync import TransporterSync
+        from algoliasearch.search.config import SearchConfig
     from requests import Session
     from requests.adapters import HTTPAdapter
 

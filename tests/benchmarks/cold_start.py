@@ -3,7 +3,8 @@
 From spawning a function's server process to the end of its first answer, which is a real one: the functions are the
 unzipped bundle's, in an environment of its own, started as the platform starts them, with the local cloud behind them.
 Each start is followed by one of a function that does nothing, and by one of the same function in a ``main.py`` that
-imports everything; all are asked the same. Ends with status 1 when a claimed bound is broken.
+imports everything; all are asked the same. The last row is a function with nothing but Google's clients of Firestore
+and Cloud Tasks: no function that uses both starts sooner. Ends with status 1 when a claimed bound is broken.
 """
 
 import argparse
@@ -12,7 +13,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import copy
@@ -35,12 +37,13 @@ from tests.bundle.launch import Launch
 from tests.bundle.shop import Shop, open_shop
 from tests.e2e.harness import free_port
 
+OURS, BARE, EVERYTHING = "ours", "bare", "everything"
 _VARIANTS = Path(__file__).with_name("cold")
 _LIBRARIES = ("functions-framework", "gunicorn", "uvicorn", "grpcio", "protobuf", "pydantic")
 _LONGEST_SECONDS = 30.0
 _LOOK_SECONDS = 0.001
 _MEGABYTE = 1_000_000
-# The record that says that a run of the sync is active: without it, the next call of the cron begins one.
+# Holds the record that says whether a run of the sync is active.
 _RUNS = "order_return_algolia_sync"
 _READING = "products, reading"
 _MOST_OF_BARE = {"products": 2.0, _READING: 2.0, "returns-cron": 2.0}
@@ -49,43 +52,59 @@ _MOST_OF_EVERYTHING = 0.45
 
 @dataclass(frozen=True)
 class Start:
-    """Milliseconds to the first answer, and the bytes that the server then held resident."""
+    """Milliseconds to the first answer, those of CPU in it, and the bytes that the server then held resident."""
 
     took: float
+    cpu: float
     memory: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class Contest:
-    """A function's first request, and what the three took to answer it, round by round."""
+    """What starts side by side, asked the same: a function, and what it is measured against."""
 
     name: str
-    launch: Launch
     first: Exchange
-    ours: list[Start] = field(default_factory=list)
-    bare: list[Start] = field(default_factory=list)
-    everything: list[Start] = field(default_factory=list)
+    entrants: Mapping[str, Launch]
+    starts: defaultdict[str, list[Start]] = field(default_factory=lambda: defaultdict(list))
 
     async def round(self, db: AsyncClient) -> None:
-        """Start each of the three once."""
-        environment = self.launch.environment
-        bare = replace(self.launch, target="bare", environment={**environment, "FUNCTION_SOURCE": "bare.py"})
-        eager = replace(self.launch, environment={**environment, "FUNCTION_SOURCE": "everything.py"})
-        for launch, starts in ((self.launch, self.ours), (bare, self.bare), (eager, self.everything)):
+        """Start each once."""
+        for entrant, launch in self.entrants.items():
             await _end_run(db)
-            starts.append(await _start(launch, self.first))
+            self.starts[entrant].append(await _start(launch, self.first))
 
-    @property
-    def of_bare(self) -> float:
-        return _took(self.ours) / _took(self.bare)
+    def took(self, entrant: str) -> float:
+        """The median, in milliseconds."""
+        return median(start.took for start in self.starts[entrant])
 
-    @property
-    def of_everything(self) -> float:
-        return _took(self.ours) / _took(self.everything)
+    def cpu(self, entrant: str) -> float:
+        """The median, in milliseconds."""
+        return median(start.cpu for start in self.starts[entrant])
+
+    def ratio(self, rival: str) -> float:
+        """Of the function's time to the rival's."""
+        return self.took(OURS) / self.took(rival)
 
 
-def _took(starts: Sequence[Start]) -> float:
-    return median(start.took for start in starts)
+def _other(launch: Launch, target: str, source: str) -> Launch:
+    """A function of a file in ``cold/``, started as ``launch`` would start."""
+    environment = {**launch.environment, "FUNCTION_SOURCE": f"{source}.py"}
+    return replace(launch, target=target, environment=environment)
+
+
+def _contest(name: str, launch: Launch, first: Exchange) -> Contest:
+    entrants = {
+        OURS: launch,
+        BARE: _other(launch, "bare", "bare"),
+        EVERYTHING: _other(launch, launch.target, "everything"),
+    }
+    return Contest(name, first, entrants)
+
+
+def _clients_alone(launch: Launch, first: Exchange) -> Contest:
+    entrants = {OURS: _other(launch, "clients", "clients"), BARE: _other(launch, "bare", "bare")}
+    return Contest("(Google's clients alone)", first, entrants)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -136,17 +155,18 @@ async def _contests(shop: Shop, wanted: Collection[str]) -> list[Contest]:
     firsts = {name: (name, asked[name][0]) for name in shop.cloud.topology.functions}
     firsts[_READING] = ("products", asked["products"][-1])
     shop.deployment.stop()
-    return [
-        Contest(label, shop.deployment.launch(name), first)
+    contests = [
+        _contest(label, shop.deployment.launch(name), first)
         for label, (name, first) in firsts.items()
         if not wanted or name in wanted
     ]
+    return [*contests, _clients_alone(shop.deployment.launch("products"), asked["products"][-1])]
 
 
 async def _end_run(db: AsyncClient) -> None:
-    """Let no run of the sync be active."""
+    """Let no run of the sync be active, so that the next call of the cron begins one."""
     async for record in db.collection(_RUNS).stream():
-        await record.reference.delete()
+        await record.reference.update({"status": 0})
 
 
 async def _start(launch: Launch, first: Exchange) -> Start:
@@ -157,7 +177,8 @@ async def _start(launch: Launch, first: Exchange) -> Start:
         await _answer(process, port, first)
         took = (time.perf_counter() - began) * 1e3
         family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-        return Start(took, max(member.memory_info().rss for member in family))
+        cpu = sum(sum(member.cpu_times()[:2]) for member in family) * 1e3
+        return Start(took, cpu, max(member.memory_info().rss for member in family))
     finally:
         process.terminate()
         await asyncio.to_thread(process.wait)
@@ -185,34 +206,50 @@ async def _answer(process: "subprocess.Popen[bytes]", port: int, first: Exchange
 
 
 def _show(contests: Sequence[Contest], rounds: int) -> None:
-    rows = [
-        (
-            contest.name,
-            f"{contest.first.method} {contest.first.status}",
-            _took(contest.ours),
-            quantiles((start.took for start in contest.ours), n=10, method="inclusive")[-1],
-            contest.of_bare,
-            contest.of_everything,
-            median(start.memory for start in contest.ours) / _MEGABYTE,
-        )
-        for contest in contests
-    ]
-    header = ("function", "first answer", "ms", "p90", "of bare", "of everything", "RSS MB")
-    show(f"Cold starts, process to first answer (medians of {rounds}; ratios of medians)", header, rows)
-    bare = [start.took for contest in contests for start in contest.bare]
-    everything = [start.took for contest in contests for start in contest.everything]
-    print(f"bare: {median(bare):.0f} ms; importing everything: {median(everything):.0f} ms")
+    header = (
+        "function",
+        "first answer",
+        "ms",
+        "p90",
+        "bare",
+        "of bare",
+        "of everything",
+        "CPU ms",
+        "bare",
+        "RSS MB",
+    )
+    title = (
+        f"Cold starts, process to first answer (medians of {rounds} starts, interleaved; ratios of medians)"
+    )
+    show(title, header, [_row(contest) for contest in contests])
+
+
+def _row(contest: Contest) -> Sequence[object]:
+    starts = contest.starts[OURS]
+    return (
+        contest.name,
+        f"{contest.first.method} {contest.first.status}",
+        contest.took(OURS),
+        quantiles((start.took for start in starts), n=10, method="inclusive")[-1],
+        contest.took(BARE),
+        contest.ratio(BARE),
+        contest.ratio(EVERYTHING) if EVERYTHING in contest.entrants else "",
+        contest.cpu(OURS),
+        contest.cpu(BARE),
+        median(start.memory for start in starts) / _MEGABYTE,
+    )
 
 
 def _bounds(contests: Sequence[Contest]) -> list[Bound]:
     bare = [
-        Bound(f"{contest.name}: times the bare function", contest.of_bare, _MOST_OF_BARE[contest.name])
+        Bound(f"{contest.name}: times the bare function", contest.ratio(BARE), _MOST_OF_BARE[contest.name])
         for contest in contests
         if contest.name in _MOST_OF_BARE
     ]
     everything = [
-        Bound(f"{contest.name}: share of import-everything", contest.of_everything, _MOST_OF_EVERYTHING)
+        Bound(f"{contest.name}: share of import-everything", contest.ratio(EVERYTHING), _MOST_OF_EVERYTHING)
         for contest in contests
+        if EVERYTHING in contest.entrants
     ]
     return bare + everything
 
