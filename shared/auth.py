@@ -106,7 +106,8 @@ class TokenVerifier:
     async def _signed(self, token: str, audience: str | None) -> dict[str, Any]:
         """The claims of a token that is signed; ``None`` stands for an audience that Cloud Run has checked."""
         known = self._good.get((token, audience))
-        if known is not None and time.time() < known["exp"] + _LEEWAY:
+        # As PyJWT reads it, which takes a number that is written as text, too.
+        if known is not None and time.time() < int(known["exp"]) + _LEEWAY:
             return known
         with _refusing():
             claims: dict[str, Any] = jwt.decode(

@@ -60,6 +60,15 @@ async def test_a_token_that_was_good_is_good_no_longer_than_it_lives(
         assert (await refused(auth, token)).status == 401
 
 
+async def test_a_token_whose_end_is_written_as_text_is_good_as_often_as_it_is_shown(
+    auth: Authenticator, users: Issuer
+) -> None:
+    token = users.token(aud=AUDIENCE, exp=str(int(time.time()) + 5))
+    assert await admitted(auth, token) == await admitted(auth, token)
+    with time_machine.travel(time.time() + 40):
+        assert (await refused(auth, token)).status == 401
+
+
 async def test_a_token_that_was_good_is_still_no_token_for_another_audience(
     config: Settings, users: Issuer
 ) -> None:
