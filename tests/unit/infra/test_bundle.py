@@ -1,6 +1,7 @@
 """The bundle has what runs and nothing else, and the same files make the same bytes."""
 
 import os
+import re
 import stat
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ TREE = {
     "main.py": "ENTRY_POINTS = {}\n",
     "requirements.txt": "orjson==3.13.0\n",
     "functions/shop/main.py": "# Größe\n",
-    "functions/shop/table.json": "{}",
+    "functions/products/openapi.json": "{}",
     "functions/shop/__pycache__/main.cpython-313.pyc": "compiled",
     "functions/.env": "API_KEY=secret",
     "shared/clock.py": "",
@@ -25,8 +26,8 @@ TREE = {
     "README.md": "",
 }
 BUNDLED = [
+    "functions/products/openapi.json",
     "functions/shop/main.py",
-    "functions/shop/table.json",
     "main.py",
     "requirements.txt",
     "shared/clock.py",
@@ -82,7 +83,52 @@ def test_its_entries_have_no_time_no_owner_and_no_compression(tmp_path: Path) ->
             assert (entry.create_system, entry.compress_type, entry.extra) == (3, ZIP_STORED, b"")
 
 
-@pytest.mark.parametrize("missing", ["main.py", "requirements.txt"])
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        "functions/shop/main.py~",
+        "functions/shop/main.py.orig",
+        "functions/shop/#main.py#",
+        "functions/service-account.json",
+        "functions/old shop/main.py",
+        "functions/größe.py",
+        "shared/key.pem",
+        "shared/README",
+    ],
+)
+def test_what_only_lies_there_is_not_deployed_but_named(tmp_path: Path, stranger: str) -> None:
+    root = checkout(tmp_path / "shop")
+    (root / stranger).parent.mkdir(exist_ok=True)
+    (root / stranger).write_text("secret")
+    with pytest.raises(ValueError, match=re.escape(stranger)):
+        write(tmp_path / "it.zip", root)
+    assert not (tmp_path / "it.zip").exists()
+
+
+def test_a_name_that_is_no_text_is_refused_like_any_other(tmp_path: Path) -> None:
+    root = checkout(tmp_path / "shop")
+    (root / "shared/caf\udce9.py").touch()
+    with pytest.raises(ValueError, match=r"shared/caf\\udce9\.py"):
+        write(tmp_path / "it.zip", root)
+
+
+def test_a_link_is_followed_to_a_file_and_refused_to_a_folder(tmp_path: Path) -> None:
+    root = checkout(tmp_path / "shop")
+    (root / "shared/watch.py").symlink_to(root / "README.md")
+    assert "shared/watch.py" in bundled(root)
+    (root / "shared/more").symlink_to(root / "tests")
+    with pytest.raises(ValueError, match="shared/more"):
+        write(tmp_path / "it.zip", root)
+
+
+def test_a_link_that_leads_nowhere_makes_no_bundle(tmp_path: Path) -> None:
+    root = checkout(tmp_path / "shop")
+    (root / "shared/watch.py").symlink_to(root / "nowhere.py")
+    with pytest.raises(FileNotFoundError, match=r"watch\.py"):
+        write(tmp_path / "it.zip", root)
+
+
+@pytest.mark.parametrize("missing", ["main.py", "requirements.txt", "functions/products/openapi.json"])
 def test_what_cannot_be_deployed_makes_no_bundle(tmp_path: Path, missing: str) -> None:
     root = checkout(tmp_path / "shop")
     (root / missing).unlink()
