@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3 chooses the interpreter; ARGS="-k name" goes to pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint openapi bundle bundle-test infra-test bench-returns bench-products bench-images bench-prices bench-storefront bench-cold-start costs lock clean
+.PHONY: help run test test-long lint openapi bundle bundle-test infra-test bench-returns bench-products bench-images bench-prices bench-storefront bench-cold-start costs simulate lock clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -38,6 +38,10 @@ openapi: $(INSTALLED) ## docs/openapi.json, made of the routes and models
 
 costs: $(INSTALLED) ## docs/costs.md, made of counted work, list prices and the topology
 	@$(BIN)/python -m docs.costs
+
+simulate: $(INSTALLED) ## A sale day in the task queues, with an outage and a slow index: docs/scale.md
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	@$(BIN)/python -m tests.benchmarks.simulation $(ARGS)
 
 bundle: $(INSTALLED) ## build/backstock.zip, which Terraform deploys: the same bytes for the same files
 	@$(BIN)/python -m infra.bundle

@@ -8,22 +8,19 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import simpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.local.tasks.rates import burst_size
 from infra.topology import Function, Queue, Topology, load
-
-pytest.importorskip("numpy", reason="the simulation needs numpy, which `make simulate` installs")
-simpy = pytest.importorskip("simpy", reason="the simulation needs simpy, which `make simulate` installs")
-
-from tests.benchmarks.simulation.day import PARTS, simulate  # noqa: E402
-from tests.benchmarks.simulation.figures import show_limits, show_load  # noqa: E402
-from tests.benchmarks.simulation.fleet import Fleet  # noqa: E402
-from tests.benchmarks.simulation.load import DAY, PEAK, curve  # noqa: E402
-from tests.benchmarks.simulation.queues import Attempt, Handler, Task, TaskQueue, retry_policy  # noqa: E402
-from tests.benchmarks.simulation.raised import raised  # noqa: E402
-from tests.benchmarks.simulation.services import TIMINGS  # noqa: E402
+from tests.benchmarks.simulation.day import PARTS, simulate
+from tests.benchmarks.simulation.figures import show_limits, show_load
+from tests.benchmarks.simulation.fleet import Fleet
+from tests.benchmarks.simulation.load import DAY, PEAK, curve
+from tests.benchmarks.simulation.queues import Attempt, Handler, Task, TaskQueue, retry_policy
+from tests.benchmarks.simulation.raised import raised
+from tests.benchmarks.simulation.services import TIMINGS
 
 SCALE = Path(__file__).parents[3] / "docs" / "scale.md"
 
