@@ -60,7 +60,9 @@ infra-test: $(INSTALLED) $(CHECKOV) ## Terraform, checked without a cloud (needs
 	@command -v terraform >/dev/null || { \
 		echo "Terraform 1.9 or newer is needed: https://developer.hashicorp.com/terraform/install" >&2; exit 1; }
 	@mkdir -p build/infra && cp infra/versions.tf build/infra
-	@terraform -chdir=build/infra init -backend=false -input=false -upgrade
+	@echo "Bringing the provider that infra/versions.tf asks for"
+	@terraform -chdir=build/infra init -backend=false -input=false -upgrade -no-color >build/infra/init.log 2>&1 || { \
+		cat build/infra/init.log >&2; exit 1; }
 	@TF_DATA_DIR=$(CURDIR)/build/infra/.terraform CHECKOV=$(CURDIR)/$(CHECKOV) \
 		$(BIN)/python -m pytest tests/infra -n logical --dist loadgroup $(ARGS)
 
