@@ -95,6 +95,12 @@ def test_everybody_calls_a_function_by_the_address_that_it_expects(delivered: Pl
             assert settings.function_url(other) == function_url(other)
 
 
+@pytest.mark.parametrize("name", TOPOLOGY.functions)
+def test_a_functions_address_is_short_enough_to_be_known_beforehand(name: str) -> None:
+    host = function_url(name).removeprefix("https://").partition(".")[0]
+    assert len(host) <= 63, "a longer one has no such address: give the function a shorter name"
+
+
 @pytest.mark.parametrize("name", TOPOLOGY.queues)
 def test_a_queues_tasks_reach_its_target(name: str, delivered: Plan, topology: Topology) -> None:
     """Tasks carry address and caller; who enqueues them puts them in from its environment."""
