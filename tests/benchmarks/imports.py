@@ -32,7 +32,7 @@ _HEAVY = {
     "redis": "redis",
     "httpx": "httpx",
     "requests": "requests",
-    "aiohttp": "aiohttp",
+    "aiohttp": "aiohttp.client",
 }
 _NOT_FOR_PRODUCTS = ("Storage", "Algolia", "Pillow", "redis")
 
