@@ -59,6 +59,12 @@ def test_half_a_cent_is_a_cent() -> None:
     ]
 
 
+def test_bytes_are_billed_in_powers_of_two(model: Model) -> None:
+    sizes = {key: each.per for key, each in model.prices.prices.items() if each.unit == "byte"}
+    assert sizes, "nothing is billed in bytes?"
+    assert {key: size for key, size in sizes.items() if size not in (2**30, 2**40)} == {}
+
+
 def test_free_tiers_take_off_no_more_than_there_is(model: Model) -> None:
     for bill in (model.idle(), model.busy()):
         for each in bill.prices:
