@@ -52,10 +52,14 @@ class Queue(Generic[Payload]):
 
 
 class TaskQueues:
-    """Enqueues tasks that carry the current trace and the platform's identity."""
+    """Enqueues tasks that carry the current trace and the platform's identity.
 
-    def __init__(self, client: "CloudTasksAsyncClient", config: Settings) -> None:
-        self._client = client
+    Args:
+        connect: gives the client, which takes long to import, and which most first requests of a process do not need.
+    """
+
+    def __init__(self, connect: Callable[[], "CloudTasksAsyncClient"], config: Settings) -> None:
+        self._connect = connect
         self._settings = config
 
     async def enqueue(
@@ -80,8 +84,8 @@ class TaskQueues:
     async def _create(
         self, queue: str, function: str, body: bytes, key: str, not_before: datetime | None
     ) -> bool:
-        config = self._settings
-        parent = self._client.queue_path(config.google_cloud_project, config.region, queue)
+        client, config = self._connect(), self._settings
+        parent = client.queue_path(config.google_cloud_project, config.region, queue)
         url = config.function_url(function)
         task: Any = {
             # Hashed, since sequential names slow a queue down.
@@ -97,7 +101,7 @@ class TaskQueues:
         if not_before is not None:
             task["schedule_time"] = not_before
         try:
-            await self._client.create_task(parent=parent, task=task)
+            await client.create_task(parent=parent, task=task)
         except AlreadyExists:
             return False
         return True

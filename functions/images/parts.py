@@ -30,7 +30,7 @@ def images() -> Images:
 @cache
 def queues() -> TaskQueues:
     """Cloud Tasks."""
-    return TaskQueues(clients.cloud_tasks(), settings())
+    return TaskQueues(clients.cloud_tasks, settings())
 
 
 @cache

@@ -28,7 +28,7 @@ async def ops(request: Request) -> Response:
 def _app() -> Response:
     db, config = clients.firestore(), settings()
     letters = Letters(db, utc_now)
-    queues = TaskQueues(clients.cloud_tasks(), config)
+    queues = TaskQueues(clients.cloud_tasks, config)
     api = DeadLettersApi(
         auth=Authenticator(config),
         letters=letters,

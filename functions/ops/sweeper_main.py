@@ -29,7 +29,7 @@ async def outbox_sweeper(request: Request) -> Response:
 def _app() -> Response:
     db, config = clients.firestore(), settings()
     auth = Authenticator(config)
-    sweeper = Sweeper(Outbox(db, utc_now), TaskQueues(clients.cloud_tasks(), config), utc_now)
+    sweeper = Sweeper(Outbox(db, utc_now), TaskQueues(clients.cloud_tasks, config), utc_now)
 
     async def sweep(request: Request) -> Response:
         await auth.platform(request, FUNCTION, config.scheduler_service_account)

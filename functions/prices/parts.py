@@ -23,7 +23,7 @@ def authenticator() -> Authenticator:
 @cache
 def queues() -> TaskQueues:
     """Cloud Tasks."""
-    return TaskQueues(clients.cloud_tasks(), settings())
+    return TaskQueues(clients.cloud_tasks, settings())
 
 
 @cache

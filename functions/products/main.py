@@ -46,7 +46,7 @@ def _app() -> Response:
         writes=ProductWrites(db, outbox, cache, utc_now),
         images=images,
         sources=AllowedSources(config.image_trusted_sources, own=f"{config.base_url}/products"),
-        queues=TaskQueues(clients.cloud_tasks(), config),
+        queues=TaskQueues(clients.cloud_tasks, config),
         reader=reader,
         clock=utc_now,
     )

@@ -29,7 +29,7 @@ async def returns_cron(request: Request) -> Response:
 def _app() -> Response:
     auth = Authenticator(settings())
     runs = SyncRuns(clients.firestore(), utc_now)
-    queues = TaskQueues(clients.cloud_tasks(), settings())
+    queues = TaskQueues(clients.cloud_tasks, settings())
 
     async def start(request: Request) -> Response:
         await auth.platform(request, CRON, settings().scheduler_service_account)

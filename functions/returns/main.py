@@ -54,7 +54,7 @@ def _index() -> SearchIndex:
 
 @cache
 def _queues() -> TaskQueues:
-    return TaskQueues(clients.cloud_tasks(), settings())
+    return TaskQueues(clients.cloud_tasks, settings())
 
 
 @cache

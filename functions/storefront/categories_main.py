@@ -28,5 +28,5 @@ async def categories(request: Request) -> Response:
 def _app() -> Response:
     db, config = clients.firestore(), settings()
     shards = Shards(db, utc_now)
-    fan_outs = FanOuts(db, TaskQueues(clients.cloud_tasks(), config), utc_now)
+    fan_outs = FanOuts(db, TaskQueues(clients.cloud_tasks, config), utc_now)
     return http_app(CategoriesApi(Authenticator(config), shards, CategoryChanges(shards, fan_outs)).routes())

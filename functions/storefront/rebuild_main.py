@@ -102,7 +102,7 @@ def _scheduled(function: str, run: Callable[[], Awaitable[Mapping[str, Any]]]) -
 
 @cache
 def _queues() -> TaskQueues:
-    return TaskQueues(clients.cloud_tasks(), settings())
+    return TaskQueues(clients.cloud_tasks, settings())
 
 
 @cache

@@ -37,6 +37,6 @@ def _app() -> Response:
         serving=Serving(db, ViewCache(db, _CACHE_BYTES)),
         states=States(db, utc_now),
         batches=EventBatches(db, utc_now),
-        requests=RebuildRequests(db, TaskQueues(clients.cloud_tasks(), config), utc_now),
+        requests=RebuildRequests(db, TaskQueues(clients.cloud_tasks, config), utc_now),
     )
     return http_app(api.routes())

@@ -66,7 +66,7 @@ async def shop(cloud: Cloud, db: AsyncClient, store: DeadlyStore) -> AsyncIterat
         writes=ProductWrites(db, outbox, cache, utc_now),
         images=Images(db, utc_now),
         sources=AllowedSources((), own="https://shop.example/products"),
-        queues=TaskQueues(clients.cloud_tasks(), config),
+        queues=TaskQueues(clients.cloud_tasks, config),
         reader=reader,
         clock=utc_now,
     )

@@ -70,7 +70,7 @@ async def world(cloud: Cloud, db: AsyncClient) -> AsyncIterator[World]:
     listener = local_socket()
     config = settings().model_copy(update={"base_url": f"http://{address_of(listener)}"})
     client = clients.cloud_tasks()
-    world = World(cloud, config, client, TaskQueues(client, config))
+    world = World(cloud, config, client, TaskQueues(lambda: client, config))
     await client.create_queue(
         parent=world.queue_name.rpartition("/queues/")[0],
         queue={

@@ -18,7 +18,7 @@ async def test_a_change_of_the_categories_comes_to_a_store_at_night_at_the_lates
     token = cloud.users.mint({"aud": AUDIENCE, "sub": "olga", "roles": ["ops"]}, 600)
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(base_url=functions, timeout=30) as http:
-        await RebuildRequests(db, TaskQueues(clients.cloud_tasks(), settings()), utc_now).request("s1")
+        await RebuildRequests(db, TaskQueues(clients.cloud_tasks, settings()), utc_now).request("s1")
         (await http.post("/_local/idle?timeout=20")).raise_for_status()
         body = {"parent_id": None, "name": "Food"}
         (await http.put("/categories/food", json=body, headers=headers)).raise_for_status()
