@@ -8,6 +8,7 @@ that nothing needs.
 import os
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -17,7 +18,7 @@ NOTES = pytest.StashKey[Path]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to note, before the processes start that do."""
-    if _runs_all(config):
+    if _runs_all(config) and not _elsewhere():
         # Not at the top, or every run would begin with it.
         from infra.local.firestore.usage import FILE
 
@@ -31,25 +32,37 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Add the results to those of the tests; where a test failed, its queries may be missing."""
     notes = session.config.stash.get(NOTES, None)
-    if notes is None:
-        return
-    from infra.local.firestore.usage import FILE, read
+    if notes is not None:
+        from infra.local.firestore.usage import FILE
+
+        os.environ.pop(FILE)
+        if session.exitstatus == pytest.ExitCode.OK:
+            _look_at(notes, session)
+        notes.unlink()
+    elif _runs_all(session.config) and _elsewhere():
+        why = "Skipped: FIRESTORE_EMULATOR_HOST is set, and that emulator does not tell what it was asked"
+        _tell(session, _report("every_check", "skipped", (__file__, 1, why)))
+
+
+def _look_at(notes: Path, session: pytest.Session) -> None:
+    from infra.local.firestore.usage import read
     from infra.topology import load
     from tests.drift.firestore import drift
 
-    os.environ.pop(FILE)
-    if session.exitstatus == pytest.ExitCode.OK:
-        found = drift(read(notes), load())
-        for name, problems in found.items():
-            session.config.hook.pytest_runtest_logreport(report=_report(name, problems))
-        if any(found.values()):
+    for name, problems in drift(read(notes), load()).items():
+        _tell(session, _report(name, "failed" if problems else "passed", "\n".join(problems) or None))
+        if problems:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    notes.unlink()
+
+
+def _elsewhere() -> bool:
+    """Whether the tests are run against another Firestore than ours."""
+    return bool(os.environ.get("FIRESTORE_EMULATOR_HOST"))
 
 
 def _runs_all(config: pytest.Config) -> bool:
     """Whether this is the process that the tests are started in, and no integration test of `make test` is left out."""
-    if hasattr(config, "workerinput") or os.environ.get("FIRESTORE_EMULATOR_HOST"):
+    if hasattr(config, "workerinput"):
         return False
     option = config.option
     some = (option.keyword, option.deselect, option.ignore_glob, option.collectonly)
@@ -64,13 +77,19 @@ def _runs_all(config: pytest.Config) -> bool:
     )
 
 
-def _report(name: str, problems: list[str]) -> pytest.TestReport:
+def _tell(session: pytest.Session, report: pytest.TestReport) -> None:
+    session.config.hook.pytest_runtest_logreport(report=report)
+
+
+def _report(
+    name: str, outcome: Literal["passed", "failed", "skipped"], text: str | tuple[str, int, str] | None
+) -> pytest.TestReport:
     where = Path(__file__).relative_to(_INTEGRATION.parents[1]).as_posix()
     return pytest.TestReport(
         nodeid=f"{where}::{name}",
         location=(where, None, name),
         keywords={},
-        outcome="failed" if problems else "passed",
-        longrepr="\n".join(problems) or None,
+        outcome=outcome,
+        longrepr=text,
         when="call",
     )

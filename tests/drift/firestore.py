@@ -71,12 +71,21 @@ def test_documents_have_the_field_that_ends_them(usage: Usage, topology: Topolog
             yield f"no document has {field} of {collection}, which is its ttl: remove or rename it"
 
 
+def test_documents_that_have_an_end_are_deleted_then(usage: Usage, topology: Topology) -> Iterator[str]:
+    """What ends documents of one collection ends those of any; without a ttl they stay."""
+    ttl = topology.firestore.ttl
+    for collection, field in usage.fields:
+        if field in ttl.values() and ttl.get(collection) != field:
+            yield f"documents of {collection} have {field}, but no ttl deletes them: add {{{collection}: {field}}}"
+
+
 Check = Callable[[Usage, Topology], Iterator[str]]
 CHECKS: tuple[Check, ...] = (
     test_every_query_has_its_indexes,
     test_every_index_is_needed_by_a_query,
     test_every_exempt_field_is_a_field_of_a_document,
     test_documents_have_the_field_that_ends_them,
+    test_documents_that_have_an_end_are_deleted_then,
 )
 
 

@@ -53,6 +53,17 @@ def test_the_use_is_looked_at_when_all_integration_tests_run(
         notes.unlink()
 
 
+def test_with_another_emulator_the_look_is_skipped_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:8081")
+    run, reports = config(), []
+    run.hook = SimpleNamespace(pytest_runtest_logreport=lambda report: reports.append(report))
+    after_all.pytest_configure(run)
+    after_all.pytest_sessionfinish(SimpleNamespace(config=run, exitstatus=pytest.ExitCode.OK))  # type: ignore[arg-type]
+    (report,) = reports
+    assert report.skipped
+    assert "FIRESTORE_EMULATOR_HOST" in report.longrepr[2]
+
+
 @pytest.mark.parametrize("before", [pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED])
 def test_a_run_that_was_green_is_red_with_the_names_of_what_is_wrong(
     before: pytest.ExitCode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

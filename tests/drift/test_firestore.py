@@ -99,3 +99,13 @@ def test_an_end_that_no_document_has_is_found() -> None:
             "no document has expires of letters, which is its ttl: remove or rename it"
         ]
     }
+
+
+def test_a_collection_that_lost_its_end_is_found() -> None:
+    note = Seen(group="notes", fields=("expire_at", "text"))
+    assert problems([*SEEN, note], ttl={**RIGHT.ttl, "notes": "expire_at"}) == {}
+    assert problems([*SEEN, note]) == {
+        "test_documents_that_have_an_end_are_deleted_then": [
+            "documents of notes have expire_at, but no ttl deletes them: add {notes: expire_at}"
+        ]
+    }
