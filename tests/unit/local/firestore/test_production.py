@@ -70,7 +70,14 @@ BIG = ("population", ">", 690_000)
         (cities(("regions", "array_contains_any", ["west", "east"])), ["regions CONTAINS"]),
         (cities(Or([FieldFilter(*USA), FieldFilter(*BIG)]), order="population ASC"), None),
         (cities(Or([FieldFilter(*USA), FieldFilter("state", "==", "CA")])), ["country ASC", "state ASC"]),
+        (cities(("state", "in", ["CO", "CA"]), order="state DESC"), ["state DESC"]),
+        (cities(("state", "in", ["CO", "CA"]), ("name", "in", ["Denver"])), ["name ASC", "state ASC"]),
+        (cities(("population", "not-in", [7, 8])), ["population ASC"]),
+        (cities(("population", ">", 7), ("population", "<", 9)), ["population ASC"]),
+        (cities(USA, ("__name__", ">=", CLIENT.document("cities/SF"))), ["country ASC"]),
+        (cities(Or([FieldFilter("population", "<", 1), FieldFilter(*BIG)])), ["population ASC"]),
         (cities(group=True), [""]),
+        (cities(order="__name__ ASC", group=True), [""]),
     ],
 )
 def test_what_automatic_indexes_serve(message: Any, used: list[str] | None) -> None:
@@ -97,6 +104,16 @@ def test_what_automatic_indexes_serve(message: Any, used: list[str] | None) -> N
         (cities(order="name DESC, __name__ ASC"), "name DESC, __name__ ASC"),
         (cities(USA, order="__name__ DESC"), "country ASC, __name__ DESC"),
         (cities(("regions", "array_contains", "west"), USA), "country ASC, regions CONTAINS"),
+        (cities(("regions", "array_contains", "west"), BIG), "regions CONTAINS, population ASC"),
+        (
+            cities(("regions", "array_contains_any", ["w", "e"]), order="name ASC"),
+            "regions CONTAINS, name ASC",
+        ),
+        (cities(("state", "in", ["CO"]), order="name ASC"), "state ASC, name ASC"),
+        (cities(USA, ("population", "!=", 7)), "country ASC, population ASC"),
+        (cities(USA, ("population", "not-in", [7])), "country ASC, population ASC"),
+        (cities(("population", "!=", None), order="name ASC"), "name ASC, population ASC"),
+        (cities(USA, order="name DESC, __name__ ASC"), "country ASC, name DESC, __name__ ASC"),
     ],
 )
 def test_what_needs_a_composite_index_is_refused_without_it_and_served_with_it(
@@ -182,7 +199,10 @@ def test_an_exempt_field_serves_in_a_composite_index() -> None:
     assert answer(declared(index, exempt="population"), cities(USA, BIG)) == [index]
 
 
-def test_a_collection_group_has_no_indexes() -> None:
-    assert answer(declared("country ASC, population ASC"), cities(USA, group=True)) == [
+@pytest.mark.parametrize(
+    "message", [cities(USA, group=True), cities(BIG, group=True), cities(order="population ASC", group=True)]
+)
+def test_a_collection_group_has_no_indexes(message: Any) -> None:
+    assert answer(declared("country ASC, population ASC"), message) == [
         "It asks all collections cities, for which infra/topology.yaml can declare none."
     ]
