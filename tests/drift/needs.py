@@ -1,13 +1,14 @@
 """What each function needs of the cloud, seen in its text, against what ``infra/topology.yaml`` gives it."""
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from infra.topology import Function, Topology
 from shared.settings import Settings
-from tests.drift.reach import Definition, Name, Product
+from tests.drift.reach import Definition, Module, Name, Product
 
 _BUCKETS = {
     Name("shared.clients", f"{bucket}_bucket"): bucket
@@ -18,6 +19,8 @@ _CACHE = Name("shared.clients", "redis")
 # As the settings hide them. The Redis has its address from Terraform, not from a person.
 _SECRETS = {name for name, field in Settings.model_fields.items() if not field.repr} - {"redis_url"}
 
+_OURS = ("functions.", "shared.")
+_MAKES_QUEUE = re.compile(r"(\w+\.)*Queue(\[.*\])?", re.DOTALL)
 _READS = {"get_blob", "reload", "download_as_bytes", "objects"}
 _ADDS = {"upload_from_string"}
 _CHANGES = {"delete", "rewrite", "patch", "compose"}
@@ -92,6 +95,21 @@ def drift(
                 f"{name}: {aspect} in infra/topology.yaml is {_shown(getattr(given, aspect))}, "
                 f"but its code needs {_shown(getattr(wanted, aspect))}"
             )
+
+
+def unread(product: Product) -> Iterator[str]:
+    """What is not written in the way in which it is looked for here, as lines that say what to do."""
+    for module in _every_module(product):
+        assigned = (each for each in module.definitions.values() if isinstance(each, ast.Assign))
+        queues = [each.value for each in assigned if _queue(each)]
+        for node in ast.walk(module.tree):
+            match node:
+                case ast.Import(names=names) if any(each.name.startswith(_OURS) for each in names):
+                    yield f"{module.name}:{node.lineno}: write 'from … import …', which is followed"
+                case ast.ImportFrom(level=level) if level:
+                    yield f"{module.name}:{node.lineno}: name the module in full, which is followed"
+                case ast.Call(func=func) if _MAKES_QUEUE.fullmatch(ast.unparse(func)) and node not in queues:
+                    yield f'{module.name}:{node.lineno}: write NAME = Queue("name", …) at the top, which is read'
 
 
 def bucket_drift(product: Product, topology: Topology) -> Iterator[str]:
@@ -188,8 +206,13 @@ def _queue(definition: Definition) -> str:
             return ""
 
 
+def _every_module(product: Product) -> Iterator[Module]:
+    yield from product.modules("functions")
+    yield from product.modules("shared")
+
+
 def _every_queue(product: Product) -> Iterator[str]:
-    for module in (*product.modules("functions"), *product.modules("shared")):
+    for module in _every_module(product):
         yield from filter(None, map(_queue, module.definitions.values()))
 
 

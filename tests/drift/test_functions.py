@@ -10,7 +10,7 @@ import pytest
 import main
 from infra.topology import Function, Topology, load
 from shared.events import FINALIZED
-from tests.drift.needs import Needs, bucket_access, bucket_drift, drift, needed, queues
+from tests.drift.needs import Needs, bucket_access, bucket_drift, drift, needed, queues, unread
 from tests.drift.reach import Name, Product
 
 PRODUCT = Product(Path(main.__file__).parent)
@@ -34,6 +34,11 @@ def test_a_function_is_given_what_its_code_needs_and_no_more(aspect: str) -> Non
 
 def test_a_room_may_do_in_a_bucket_what_its_code_does_there() -> None:
     found = lines(bucket_drift(PRODUCT, TOPOLOGY))
+    assert not found, found
+
+
+def test_the_code_is_written_as_it_is_read_here() -> None:
+    found = lines(unread(PRODUCT))
     assert not found, found
 
 
@@ -172,6 +177,27 @@ def test_what_is_imported_within_a_function_is_reached(shop: Product) -> None:
 
 def test_a_secret_is_reached_by_its_setting(shop: Product) -> None:
     assert of_shop(shop, "none").secrets == {"ALGOLIA_API_KEY"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import shared.clients",
+        "import shared.clients as c",
+        "from . import parts",
+        "MORE: Queue[Task] = Queue('more', 'work', Task)",
+        "MORE = Queue[Task]('more', 'work', Task)",
+        "MORE = tasks.Queue('more', 'work', Task)",
+        "MORE = Queue(name='more', function='work', payload=Task)",
+        "MORE = Queue(NAME, 'work', Task)",
+        "def enqueue(): return Queue('more', 'work', Task)",
+    ],
+)
+def test_what_would_not_be_read_is_found(shop: Product, line: str) -> None:
+    assert list(unread(shop)) == []
+    (shop.root / "functions/shop/more.py").write_text(f"LESS = Queue('less', 'work', Task)\n{line}\n")
+    (found,) = unread(shop)
+    assert found.startswith("functions.shop.more:2: ")
 
 
 def test_what_a_base_class_does_with_objects_counts(shop: Product) -> None:
