@@ -2,7 +2,10 @@
 
 import os
 import re
+import shutil
 import stat
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile
@@ -166,3 +169,13 @@ def test_it_says_where_it_is_how_large_and_its_hash(
     assert path == str(target)
     assert size == f"{target.stat().st_size:,} bytes"
     assert digest == f"sha256 {write(target)}"
+
+
+def test_it_says_what_is_in_the_way_without_a_traceback(tmp_path: Path) -> None:
+    root = checkout(tmp_path / "shop")
+    shutil.copy(ROOT / "infra/bundle.py", root / "infra")
+    (root / "shared/key.pem").touch()
+    command = [sys.executable, str(root / "infra/bundle.py"), str(tmp_path / "it.zip")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.endswith("error: neither modules nor named in infra/bundle.py: 'shared/key.pem'\n")
