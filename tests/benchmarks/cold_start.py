@@ -119,6 +119,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 async def _run(options: argparse.Namespace) -> bool:
     show_machine(_LIBRARIES)
+    _show_server(options.python)
     with TemporaryDirectory(prefix="bench-cold-start-") as directory:
         installed = _installed(Path(directory), options.python)
         async with open_shop(installed, Path(directory)) as shop:
@@ -131,6 +132,11 @@ async def _run(options: argparse.Namespace) -> bool:
     _show(contests, options.rounds)
     show_load()
     return show_bounds(_bounds(contests))
+
+
+def _show_server(interpreter: str) -> None:
+    version = subprocess.check_output([interpreter, "--version"], text=True).strip()
+    print(f"The functions run on {version}")
 
 
 def _installed(directory: Path, interpreter: str) -> Installed:
