@@ -13,8 +13,8 @@ from random import Random
 from tests.benchmarks.simulation.load import HOUR, MONTH
 from tests.benchmarks.simulation.queues import Attempt, Task
 
-COLD_START = 0.9
-"""Measured ("Cold start"): 571 to 891 ms for the deployed functions."""
+COLD_START = 0.45
+"""Measured ("Cold starts"): 334 to 446 ms for the deployed functions."""
 
 # ln(1 + cv²) with cv = ½; the mean of the factors is 1.
 _VARIANCE = math.log(1.25)
@@ -56,12 +56,12 @@ TIMINGS: Mapping[str, Timing] = {
     # Assumed: a listing, five deletions, and a commit.
     "imageRemoval": Timing(cpu=0.01, wait=0.25),
     # Size: a store's lines in the chunk. Measured ("fed by a feed" less "told of a category", 2,000 lines a store):
-    # 45 ms for 2,000 lines, 22 µs a line, the store's bookkeeping among it. Assumed: reading ranges of parts, some 20
+    # 24 ms for 2,000 lines, 12 µs a line, the store's bookkeeping among it. Assumed: reading ranges of parts, some 20
     # pages read and written, and one merge in four done twice, since chunks of a store take turns.
-    "priceUpdates": Timing(cpu=0.0, cpu_each=1.25 * 22e-6, wait=1.2),
-    # Measured ("A large store, rebuilt", with an old generation removed): 590 ms of the functions' CPU. Assumed: a
-    # snapshot of 106 documents with 4.4 MB, and 34 documents with 12.5 MB written.
-    "storefrontRebuild": Timing(cpu=0.59, wait=2.0),
+    "priceUpdates": Timing(cpu=0.0, cpu_each=1.25 * 12e-6, wait=1.2),
+    # Measured ("A large store, rebuilt", with an old generation removed): 270 ms of the functions' CPU. Assumed: a
+    # snapshot of 145 documents with 4.4 MB, and 34 documents with 12.5 MB written.
+    "storefrontRebuild": Timing(cpu=0.27, wait=2.0),
 }
 
 
