@@ -6,10 +6,17 @@ locals {
   room_email = {
     for room, account in google_service_account.room : room => "${account.account_id}@${local.account_host}"
   }
-  build_email     = "${google_service_account.build.account_id}@${local.account_host}"
-  tasks_email     = "${google_service_account.tasks.account_id}@${local.account_host}"
-  scheduler_email = "${google_service_account.scheduler.account_id}@${local.account_host}"
-  events_email    = "${google_service_account.events.account_id}@${local.account_host}"
+  build_email = "${google_service_account.build.account_id}@${local.account_host}"
+  caller_email = {
+    for access, account in google_service_account.caller : access => "${account.account_id}@${local.account_host}"
+  }
+
+  # Who may call a function, by its access.
+  invoker = merge(
+    # It asks for a user's token itself.
+    { public = "allUsers" },
+    { for access, email in local.caller_email : access => "serviceAccount:${email}" },
+  )
 }
 
 resource "google_service_account" "room" {
@@ -28,24 +35,16 @@ resource "google_service_account" "build" {
   depends_on = [google_project_service.this]
 }
 
-# The three callers. Functions know by the caller what a request is, so no room runs as one of them.
-resource "google_service_account" "tasks" {
-  account_id   = "${var.prefix}-tasks"
-  display_name = "Backstock: Cloud Tasks calls functions as this"
+# Functions know by the caller what a request is, so no room runs as one of these.
+resource "google_service_account" "caller" {
+  for_each = {
+    tasks     = "Cloud Tasks"
+    scheduler = "Cloud Scheduler"
+    events    = "Eventarc"
+  }
 
-  depends_on = [google_project_service.this]
-}
-
-resource "google_service_account" "scheduler" {
-  account_id   = "${var.prefix}-scheduler"
-  display_name = "Backstock: Cloud Scheduler calls functions as this"
-
-  depends_on = [google_project_service.this]
-}
-
-resource "google_service_account" "events" {
-  account_id   = "${var.prefix}-events"
-  display_name = "Backstock: Eventarc calls functions as this"
+  account_id   = "${var.prefix}-${each.key}"
+  display_name = "Backstock: ${each.value} calls functions as this"
 
   depends_on = [google_project_service.this]
 }

@@ -7,8 +7,8 @@ locals {
   # In the language of metric filters: who is called from outside, and who by queues, schedules and events.
   only = {
     for who, names in {
-      public   = local.functions_by_access["public"]
-      internal = setsubtract(keys(local.functions), local.functions_by_access["public"])
+      public   = local.public_functions
+      internal = setsubtract(keys(local.functions), local.public_functions)
     } : who => "resource.label.service_name=one_of(${join(",", [for name in names : jsonencode(name)])})"
   }
 

@@ -18,9 +18,9 @@ locals {
       var.auth_jwks_url,
       "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com",
     )
-    TASKS_SERVICE_ACCOUNT     = local.tasks_email
-    SCHEDULER_SERVICE_ACCOUNT = local.scheduler_email
-    EVENTS_SERVICE_ACCOUNT    = local.events_email
+    TASKS_SERVICE_ACCOUNT     = local.caller_email["tasks"]
+    SCHEDULER_SERVICE_ACCOUNT = local.caller_email["scheduler"]
+    EVENTS_SERVICE_ACCOUNT    = local.caller_email["events"]
 
     ALGOLIA_APP_ID           = var.algolia_app_id
     ALGOLIA_RETURNS_INDEX    = var.algolia_returns_index

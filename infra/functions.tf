@@ -127,7 +127,7 @@ resource "google_cloudfunctions2_function" "this" {
       # That of the bucket.
       trigger_region        = var.region
       event_type            = event_trigger.value.event_type
-      service_account_email = local.events_email
+      service_account_email = local.caller_email["events"]
       retry_policy          = "RETRY_POLICY_RETRY"
 
       event_filters {
@@ -152,55 +152,16 @@ resource "google_cloudfunctions2_function" "this" {
   ]
 }
 
-# Anyone may call a public function: it asks for a user's token itself. The others are called by one account each, on
-# the Cloud Run service, which has the function's name. A function that is made anew has a new service of the same name,
-# without the grants of the old one; hence each grant is made anew with it (not when it is updated, which keeps them).
-resource "google_cloud_run_service_iam_member" "public" {
-  for_each = local.functions_by_access["public"]
+# One account may call a function, or anyone, on the Cloud Run service, which has the function's name. A function that is
+# made anew has a new service of the same name, without the grants of the old one; hence its grant is made anew with it
+# (not when it is updated, which keeps them).
+resource "google_cloud_run_service_iam_member" "invoker" {
+  for_each = local.functions
 
   location = var.region
-  service  = google_cloudfunctions2_function.this[each.value].name
+  service  = google_cloudfunctions2_function.this[each.key].name
   role     = "roles/run.invoker"
-  member   = "allUsers"
-
-  lifecycle {
-    replace_triggered_by = [google_cloudfunctions2_function.this[each.key].id]
-  }
-}
-
-resource "google_cloud_run_service_iam_member" "tasks" {
-  for_each = local.functions_by_access["tasks"]
-
-  location = var.region
-  service  = google_cloudfunctions2_function.this[each.value].name
-  role     = "roles/run.invoker"
-  member   = "serviceAccount:${local.tasks_email}"
-
-  lifecycle {
-    replace_triggered_by = [google_cloudfunctions2_function.this[each.key].id]
-  }
-}
-
-resource "google_cloud_run_service_iam_member" "scheduler" {
-  for_each = local.functions_by_access["scheduler"]
-
-  location = var.region
-  service  = google_cloudfunctions2_function.this[each.value].name
-  role     = "roles/run.invoker"
-  member   = "serviceAccount:${local.scheduler_email}"
-
-  lifecycle {
-    replace_triggered_by = [google_cloudfunctions2_function.this[each.key].id]
-  }
-}
-
-resource "google_cloud_run_service_iam_member" "events" {
-  for_each = local.functions_by_access["events"]
-
-  location = var.region
-  service  = google_cloudfunctions2_function.this[each.value].name
-  role     = "roles/run.invoker"
-  member   = "serviceAccount:${local.events_email}"
+  member   = local.invoker[each.value.access]
 
   lifecycle {
     replace_triggered_by = [google_cloudfunctions2_function.this[each.key].id]

@@ -24,7 +24,7 @@ resource "google_cloud_tasks_queue_iam_member" "enqueuer" {
 resource "google_service_account_iam_member" "acts_as_tasks" {
   for_each = local.rooms_that_enqueue
 
-  service_account_id = "projects/${var.project_id}/serviceAccounts/${local.tasks_email}"
+  service_account_id = "projects/${var.project_id}/serviceAccounts/${local.caller_email["tasks"]}"
   role               = "roles/iam.serviceAccountUser"
   member             = "serviceAccount:${local.room_email[each.value]}"
 }
@@ -79,7 +79,7 @@ resource "google_artifact_registry_repository_iam_member" "build" {
 resource "google_project_iam_member" "events" {
   project = var.project_id
   role    = "roles/eventarc.eventReceiver"
-  member  = "serviceAccount:${local.events_email}"
+  member  = "serviceAccount:${local.caller_email["events"]}"
 }
 
 # Asking for Cloud Storage's own account makes it, where a new project has none yet. Its address is known without

@@ -5,7 +5,7 @@ output "base_url" {
 
 output "public_urls" {
   description = "Where each public function is reached."
-  value       = { for name in local.functions_by_access["public"] : name => "${local.base_url}/${name}" }
+  value       = { for name in local.public_functions : name => "${local.base_url}/${name}" }
 }
 
 output "function_names" {

@@ -14,7 +14,7 @@ resource "google_cloud_scheduler_job" "this" {
     uri         = local.function_url[each.value.target]
 
     oidc_token {
-      service_account_email = local.scheduler_email
+      service_account_email = local.caller_email["scheduler"]
       audience              = local.function_url[each.value.target]
     }
   }
@@ -23,5 +23,5 @@ resource "google_cloud_scheduler_job" "this" {
     retry_count = each.value.retry_count
   }
 
-  depends_on = [google_cloud_run_service_iam_member.scheduler]
+  depends_on = [google_cloud_run_service_iam_member.invoker]
 }

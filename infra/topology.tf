@@ -22,11 +22,7 @@ locals {
   }
   schedules = local.topology.schedules
 
-  functions_by_access = {
-    for access in ["public", "scheduler", "tasks", "events"] : access => toset([
-      for name, function in local.functions : name if function.access == access
-    ])
-  }
+  public_functions = toset([for name, function in local.functions : name if function.access == "public"])
   # Of a function that events call. topology.py sees to it that there is one each.
   trigger = { for trigger in values(local.topology.triggers) : trigger.target => trigger }
 

@@ -14,10 +14,12 @@ run "who_may_call" {
   command = plan
 
   assert {
-    condition = toset([for grant in google_cloud_run_service_iam_member.public : grant.service]) == toset([
+    condition = toset([
+      for name, grant in google_cloud_run_service_iam_member.invoker : name if grant.member == "allUsers"
+      ]) == toset([
       for name, function in local.topology.functions : name if function.access == "public"
     ])
-    error_message = "allUsers may call exactly the functions with `access: public`; now: ${join(", ", keys(google_cloud_run_service_iam_member.public))}."
+    error_message = "allUsers may call exactly the functions with `access: public`."
   }
 
   assert {
@@ -37,30 +39,25 @@ run "who_may_call" {
   }
 
   assert {
-    condition = alltrue([for access, grants in {
-      tasks     = google_cloud_run_service_iam_member.tasks
-      scheduler = google_cloud_run_service_iam_member.scheduler
-      events    = google_cloud_run_service_iam_member.events
-      } :
-      toset([for grant in grants : grant.service]) == toset([
-        for name, function in local.topology.functions : name if function.access == access
-      ])
+    condition = alltrue([
+      for name, function in local.topology.functions :
+      try(google_cloud_run_service_iam_member.invoker[name].service, "none") == name
     ])
-    error_message = "Functions with `access: tasks` are called by the tasks account alone, and so for scheduler and events."
+    error_message = "Each function has its own grant, on the Cloud Run service of its name."
   }
 
   assert {
-    condition = alltrue(concat(
-      [for grant in google_cloud_run_service_iam_member.tasks : grant.member == "serviceAccount:${local.tasks_email}"],
-      [for grant in google_cloud_run_service_iam_member.scheduler : grant.member == "serviceAccount:${local.scheduler_email}"],
-      [for grant in google_cloud_run_service_iam_member.events : grant.member == "serviceAccount:${local.events_email}"],
-    ))
+    condition = alltrue([
+      for name, function in local.topology.functions :
+      try(google_cloud_run_service_iam_member.invoker[name].member, "nobody") == "serviceAccount:${local.caller_email[function.access]}"
+      if function.access != "public"
+    ])
     error_message = "The account that may call a function is the one that the function looks for: see environment.tf."
   }
 
   assert {
     condition = length(distinct(concat(
-      [local.tasks_email, local.scheduler_email, local.events_email, local.build_email], values(local.room_email),
+      values(local.caller_email), [local.build_email], values(local.room_email),
     ))) == 4 + length(local.room_email)
     error_message = "Functions know by the account what a request is, so no two of the accounts may be the same."
   }

@@ -40,7 +40,7 @@ run "who_may_send" {
   assert {
     condition = (
       google_project_iam_member.events.role == "roles/eventarc.eventReceiver" &&
-      google_project_iam_member.events.member == "serviceAccount:${local.events_email}"
+      google_project_iam_member.events.member == "serviceAccount:${local.caller_email["events"]}"
     )
     error_message = "The triggers' account needs roles/eventarc.eventReceiver."
   }

@@ -112,7 +112,7 @@ def test_a_queues_tasks_reach_its_target(name: str, delivered: Plan, topology: T
         sends = Settings.from_environment(environment(delivered, caller))
         assert sends.function_url(target) == called.function_url(target)
         assert sends.tasks_service_account == called.tasks_service_account == account("tasks")
-    invoker = delivered.of("google_cloud_run_service_iam_member.tasks")[target]
+    invoker = delivered.of("google_cloud_run_service_iam_member.invoker")[target]
     assert (invoker["service"], invoker["member"]) == (target, f"serviceAccount:{account('tasks')}")
 
 
@@ -125,9 +125,10 @@ def test_a_queues_tasks_reach_its_target(name: str, delivered: Plan, topology: T
     ],
 )
 def test_a_function_looks_for_the_caller_that_may_call_it(access: str, setting: str, delivered: Plan) -> None:
-    for name, grant in delivered.of(f"google_cloud_run_service_iam_member.{access}").items():
+    grants = delivered.of("google_cloud_run_service_iam_member.invoker")
+    for name in (name for name, function in TOPOLOGY.functions.items() if function.access == access):
         settings = Settings.from_environment(environment(delivered, name))
-        assert grant["member"] == f"serviceAccount:{getattr(settings, setting)}"
+        assert grants[name]["member"] == f"serviceAccount:{getattr(settings, setting)}"
 
 
 def test_buckets_in_the_environment_are_those_that_are_made(delivered: Plan) -> None:

@@ -97,8 +97,8 @@ MISTAKES = {
     ),
     "public internal function": Mistake(
         "infra/functions.tf",
-        r'for_each = local\.functions_by_access\["public"\]',
-        'for_each = setunion(local.functions_by_access["public"], ["outbox-sweeper"])',
+        r"= (local\.invoker\[each\.value\.access\])",
+        r'= each.key == "outbox-sweeper" ? "allUsers" : \1',
         f"{RUN}[callers: who_may_call]",
         "allUsers may call exactly the functions with `access: public`",
     ),
@@ -118,8 +118,8 @@ MISTAKES = {
     ),
     "queue whose target refuses its caller": Mistake(
         "infra/functions.tf",
-        r'(?s)("tasks" \{.*?member\s+= "serviceAccount:\$\{local\.)tasks_email',
-        r"\1scheduler_email",
+        r"local\.invoker\[each\.value\.access\]",
+        'local.invoker[each.value.access == "tasks" ? "scheduler" : each.value.access]',
         f"{RUN}[callers: who_may_call]",
         "The account that may call a function is the one that the function looks for",
     ),
@@ -154,10 +154,10 @@ MISTAKES = {
     ),
     "trigger's account that may not call": Mistake(
         "infra/functions.tf",
-        r'for_each = local\.functions_by_access\["events"\]',
-        "for_each = toset([])",
+        r'(iam_member" "invoker" \{\n  for_each = )local\.functions',
+        r'\1{ for name, each in local.functions : name => each if each.access != "events" }',
         f"{RUN}[callers: who_may_call]",
-        "and so for scheduler and events",
+        "Each function has its own grant",
     ),
     "storage agent that may not publish": Mistake(
         "infra/iam.tf",

@@ -27,7 +27,7 @@ def _accepted() -> Iterator[Finding]:
     """What is as it is for a reason."""
     # Who calls these has a user's token, which the function checks: Cloud Run only knows Google's accounts.
     for name in _PUBLIC:
-        yield "CKV_GCP_102", f'google_cloud_run_service_iam_member.public["{name}"]'
+        yield "CKV_GCP_102", f'google_cloud_run_service_iam_member.invoker["{name}"]'
         yield "CKV_GCP_124", f'google_cloudfunctions2_function.this["{name}"]'
     # Shoppers' browsers read images without a token, and nothing else is in that bucket.
     for name in _OPEN:
