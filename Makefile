@@ -95,6 +95,8 @@ lock: $(INSTALLED) ## Pin again what pyproject.toml asks for
 		--output-file requirements-dev.txt pyproject.toml
 	@$(BIN)/pip-compile $(LOCK) --extra bench --constraint requirements-dev.txt \
 		--output-file requirements-bench.txt pyproject.toml
+	@$(BIN)/pip-compile $(LOCK) --extra browser --constraint requirements-dev.txt \
+		--output-file requirements-browser.txt pyproject.toml
 
 clean: ## Remove .venv, caches and the local cloud's data
 	@rm -rf build tests/benchmarks/images/node_modules .venv .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

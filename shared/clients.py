@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from algoliasearch.search.config import SearchConfig
     from google.auth.credentials import Signing
     from google.cloud.firestore import AsyncClient
+    from google.cloud.scheduler_v1 import CloudSchedulerAsyncClient
     from google.cloud.storage import Bucket, Client
     from google.cloud.tasks_v2 import CloudTasksAsyncClient
     from redis.asyncio import Redis
@@ -55,6 +56,25 @@ def cloud_tasks() -> "CloudTasksAsyncClient":
 
     return CloudTasksAsyncClient(
         transport=CloudTasksGrpcAsyncIOTransport(channel=grpc.aio.insecure_channel(host))
+    )
+
+
+@cache
+def cloud_scheduler() -> "CloudSchedulerAsyncClient":
+    """Cloud Scheduler; its client knows no emulator variable of its own."""
+    with importing("google.cloud.scheduler_v1"), as_if_missing("aiohttp"):
+        from google.cloud.scheduler_v1 import CloudSchedulerAsyncClient
+
+    host = os.environ.get("CLOUD_SCHEDULER_EMULATOR_HOST")
+    if not host:
+        return CloudSchedulerAsyncClient()
+    import grpc
+    from google.cloud.scheduler_v1.services.cloud_scheduler.transports import (
+        CloudSchedulerGrpcAsyncIOTransport,
+    )
+
+    return CloudSchedulerAsyncClient(
+        transport=CloudSchedulerGrpcAsyncIOTransport(channel=grpc.aio.insecure_channel(host))
     )
 
 

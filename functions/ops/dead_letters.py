@@ -32,6 +32,9 @@ QueueName = Literal[
     "imageRemoval",
     "priceUpdates",
     "storefrontRebuild",
+    "returnMaintenance",
+    "productAudit",
+    "imageAudit",
 ]
 LetterId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 

@@ -33,6 +33,9 @@ TARGETS: Mapping[str, str] = {
     "imageRemoval": "remove-image",
     "priceUpdates": "update-prices",
     "storefrontRebuild": "rebuild-storefront",
+    "returnMaintenance": "maintain-return-index",
+    "productAudit": "audit-products",
+    "imageAudit": "audit-images",
 }
 
 MAX_LETTERS = 500

@@ -15,11 +15,11 @@ import orjson
 from google.cloud.firestore import SERVER_TIMESTAMP
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.returns.queues import BatchTask
-from functions.returns.runs import BATCHES, CONFLICTS, SyncRuns
-from functions.returns.walk import Position, cursor, window_query
 from shared.clock import Clock
 from shared.errors import TransientError
+from shared.return_sync.queues import BatchTask
+from shared.return_sync.runs import BATCHES, CONFLICTS, SyncRuns
+from shared.return_sync.walk import Position, cursor, window_query
 
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient, AsyncQuery, AsyncWriteBatch

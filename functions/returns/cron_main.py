@@ -7,12 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from functions.returns.queues import RETURN_SYNC
-from functions.returns.runs import NewRun, SyncRuns
 from shared import clients
 from shared.auth import Authenticator
 from shared.clock import utc_now
 from shared.http import http_app, json_response
+from shared.return_sync.queues import RETURN_SYNC
+from shared.return_sync.runs import NewRun, SyncRuns
 from shared.settings import settings
 from shared.tasks import TaskQueues
 

@@ -14,10 +14,10 @@ from google.api_core.exceptions import Aborted, AlreadyExists, FailedPreconditio
 from google.cloud.firestore import DELETE_FIELD, SERVER_TIMESTAMP
 
 from functions.returns.model import Return
-from functions.returns.walk import COLLECTION
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.problems import Problem
+from shared.return_sync.walk import COLLECTION
 
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient

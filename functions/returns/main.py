@@ -10,14 +10,14 @@ from functions.returns.index_settings import IndexSettings
 from functions.returns.ingestion import Ingestion
 from functions.returns.planner import Planner
 from functions.returns.processing import Processor
-from functions.returns.queues import RETURN_SYNC, RETURN_SYNC_PROCESSING
 from functions.returns.returns_api import ReturnsApi
-from functions.returns.runs import SyncRuns
 from shared import clients
 from shared.auth import Authenticator
 from shared.clock import utc_now
 from shared.dead_letters import DeadLetters
 from shared.http import http_app
+from shared.return_sync.queues import RETURN_SYNC, RETURN_SYNC_PROCESSING
+from shared.return_sync.runs import SyncRuns
 from shared.search import SearchIndex
 from shared.settings import settings
 from shared.tasks import TaskHandler, TaskQueues

@@ -15,16 +15,16 @@ from google.api_core.exceptions import AlreadyExists
 from pydantic import BaseModel, ConfigDict
 
 from functions.returns.index_settings import IndexSettings
-from functions.returns.queues import (
+from shared.clock import Clock
+from shared.return_sync.queues import (
     RETURN_SYNC,
     RETURN_SYNC_PROCESSING,
     BatchTask,
     ProcessingTask,
     SyncRecord,
 )
-from functions.returns.runs import Superseded, SyncRuns
-from functions.returns.walk import WALKS, Position, Walk, Window, cursor, window_query
-from shared.clock import Clock
+from shared.return_sync.runs import Superseded, SyncRuns
+from shared.return_sync.walk import WALKS, Position, Walk, Window, cursor, window_query
 from shared.tasks import TaskQueues
 
 if TYPE_CHECKING:

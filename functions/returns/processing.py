@@ -15,12 +15,12 @@ from google.cloud.firestore import SERVER_TIMESTAMP
 
 from functions.returns.batches import Batch, Manifest
 from functions.returns.projection import Decision, Delete, Reject, Save, decide
-from functions.returns.queues import RETURN_SYNC_PROCESSING, BatchTask, ProcessingTask, Refresh
-from functions.returns.runs import Superseded, SyncRuns
-from functions.returns.walk import COLLECTION, Window
 from shared.clock import Clock
 from shared.dead_letters import DeadLetter, DeadLetters
 from shared.errors import TransientError
+from shared.return_sync.queues import RETURN_SYNC_PROCESSING, BatchTask, ProcessingTask, Refresh
+from shared.return_sync.runs import Superseded, SyncRuns
+from shared.return_sync.walk import COLLECTION, Window
 from shared.search import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, RefusedError, SearchIndex
 
 if TYPE_CHECKING:

@@ -21,14 +21,14 @@ from starlette.routing import Route
 from functions.returns.answers import BatchAnswer, Removed, ResyncAnswer, Saved, StoredReturn
 from functions.returns.ingestion import Ingestion, Outcome, Put, Removal
 from functions.returns.model import Return, ReturnContent, ReturnId, Timestamp
-from functions.returns.queues import RETURN_SYNC
-from functions.returns.runs import NewRun, SyncRuns
-from functions.returns.walk import COLLECTION
 from shared.auth import Authenticator, Principal
 from shared.clock import Clock
 from shared.http import json_response, read_json
 from shared.openapi import Answer, Operation
 from shared.problems import Problem, invalid_fields, validation_problem
+from shared.return_sync.queues import RETURN_SYNC
+from shared.return_sync.runs import NewRun, SyncRuns
+from shared.return_sync.walk import COLLECTION
 from shared.tasks import TaskQueues
 
 if TYPE_CHECKING:
@@ -190,7 +190,10 @@ class ReturnsApi:
         principal = await self.auth.user(request)
         principal.require("ops")
         dates = await read_json(request, Resync, _MAX_RESYNC_BYTES)
-        record = await self.runs.start(NewRun(dates.start_date, dates.end_date, is_historic=True))
+        historic = NewRun(
+            dates.start_date, dates.end_date, is_historic=True, purpose="resync", by=principal.subject
+        )
+        record = await self.runs.start(historic)
         if record is None:
             raise Problem(409, "run-active", "A run is active; try again when it has ended.")
         await self.queues.enqueue(RETURN_SYNC, record, key=f"{record.run_id}/page/0")

@@ -23,10 +23,14 @@ MAX_FUNCTION_LINES = 45
 READ_THE_ENVIRONMENT = {"shared/clients.py", "shared/settings.py", "shared/logs.py"}
 # What takes long to import, and which modules of entry points use it: every other would pay for it at each cold start.
 HEAVY = {
-    "google.cloud.firestore": {"functions.returns.main"},
+    "google.cloud.firestore": {"functions.returns.main", "functions.returns.maintenance_main"},
     "google.cloud.tasks_v2": {"functions.returns.main"},
     "google.cloud.storage": set[str](),
-    "algoliasearch": {"functions.returns.main", "functions.returns.search_main"},
+    "algoliasearch": {
+        "functions.returns.main",
+        "functions.returns.maintenance_main",
+        "functions.returns.search_main",
+    },
     "PIL": {"functions.images.compression_main"},
     "pyarrow": {"functions.prices.ingest_main"},
     "redis": set[str](),

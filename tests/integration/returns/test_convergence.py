@@ -18,9 +18,9 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from functions.returns import planner
 from functions.returns.ingestion import Put, Removal
 from functions.returns.model import Return
-from functions.returns.runs import IDLE, JOB_TYPE, STATE
-from functions.returns.walk import COLLECTION
 from infra.local.clock import Clock
+from shared.return_sync.runs import IDLE, JOB_TYPE, STATE
+from shared.return_sync.walk import COLLECTION
 from tests.integration.returns.world import FirestoreServer, World
 from tests.integration.steps import Machine, any_of_them, serving
 from tests.unit.returns.examples import AT, content

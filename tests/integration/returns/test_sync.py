@@ -8,9 +8,9 @@ import pytest
 from functions.returns import planner
 from functions.returns.ingestion import Put, Removal
 from functions.returns.model import Return
-from functions.returns.queues import RETURN_SYNC_PROCESSING, ProcessingTask
-from functions.returns.runs import JOB_TYPE, LEASE, RUNS, STATE, NewRun
-from functions.returns.walk import COLLECTION
+from shared.return_sync.queues import RETURN_SYNC_PROCESSING, ProcessingTask
+from shared.return_sync.runs import JOB_TYPE, LEASE, RUNS, STATE, NewRun
+from shared.return_sync.walk import COLLECTION
 from tests.integration.returns.world import FirestoreServer, World
 from tests.integration.steps import Task
 from tests.unit.returns.examples import AT, content

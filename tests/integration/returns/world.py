@@ -18,13 +18,13 @@ from functions.returns.ingestion import Ingestion, Message
 from functions.returns.planner import Planner
 from functions.returns.processing import Processor
 from functions.returns.projection import Save, decide
-from functions.returns.queues import RETURN_SYNC
-from functions.returns.runs import NewRun, SyncRuns
-from functions.returns.walk import COLLECTION
 from infra.local.clock import Clock
 from infra.local.firestore.stats import Stats
 from shared.dead_letters import DeadLetters
 from shared.errors import TransientError
+from shared.return_sync.queues import RETURN_SYNC
+from shared.return_sync.runs import NewRun, SyncRuns
+from shared.return_sync.walk import COLLECTION
 from shared.search import RefusedError
 from tests.integration import steps
 from tests.integration.steps import FakeQueues, Task, Workshop, gate

@@ -12,17 +12,17 @@ import secrets
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition, NotFound
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from functions.returns.queues import SyncRecord
-from functions.returns.walk import Window
 from shared import trace
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.latch import Latch, LatchState
+from shared.return_sync.queues import SyncRecord
+from shared.return_sync.walk import Window
 
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient, AsyncWriteBatch, DocumentSnapshot
@@ -88,6 +88,11 @@ class State:
         return self.end_date - OVERLAP if self.end_date else None
 
 
+# What a run is for: what changed, what changed between two dates once more, what a repair has touched, or only to keep
+# others from writing the index while another takes its place.
+Purpose = Literal["sync", "resync", "repair", "reindex"]
+
+
 @dataclass(frozen=True)
 class NewRun:
     """A run to be started: on whose initiative, and with which dates if they are given."""
@@ -95,6 +100,8 @@ class NewRun:
     start: datetime | None = None
     end: datetime | None = None
     is_historic: bool = False
+    purpose: Purpose = "sync"
+    by: str = ""
 
 
 class Superseded(Exception):
@@ -191,6 +198,8 @@ class SyncRuns:
             {
                 "phase": "started",
                 "is_historic": new.is_historic,
+                "purpose": new.purpose,
+                "by": new.by,
                 "start_date": new.start,
                 "end_date": new.end,
                 "as_of": None,

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from functions.returns.walk import Position, Walk, Window
+from shared.return_sync.walk import Position, Walk, Window
 from shared.tasks import Queue
 
 

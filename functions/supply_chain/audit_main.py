@@ -1,0 +1,38 @@
+"""Entry point of the audit of products: whether the supply-chain API has what it should have of each."""
+
+from functools import cache
+
+import functions_framework.aio
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared import clients
+from shared.auth import Authenticator
+from shared.clock import utc_now
+from shared.dead_letters import DeadLetters
+from shared.jobs.records import PRODUCT_AUDIT
+from shared.jobs.running import JobRunner
+from shared.jobs.store import Jobs
+from shared.settings import settings
+from shared.tasks import TaskHandler, TaskQueues
+
+
+@functions_framework.aio.http
+async def audit_products(request: Request) -> Response:
+    """Queue ``productAudit``: makes a step of a job about products and what the supply-chain API has of them."""
+    return _app()
+
+
+@cache
+def _app() -> Response:
+    db, config = clients.firestore(), settings()
+    jobs = Jobs(db, TaskQueues(clients.cloud_tasks, config), utc_now)
+    runner = JobRunner(db, jobs, {}, utc_now)
+    handler = TaskHandler(
+        PRODUCT_AUDIT,
+        runner.run,
+        auth=Authenticator(config),
+        dead_letters=DeadLetters(db),
+        service_account=config.tasks_service_account,
+    )
+    return handler.app()

@@ -1,0 +1,167 @@
+"""The chain of tasks that a job is: each task makes one step, keeps what it came to, and enqueues the next.
+
+A step may be made twice, or be cut off at any line: it is kept in one commit, whose precondition is that the job is as
+it was when the step began, and what a step does outside of it has to bear repetition.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from shared.clock import Clock
+from shared.errors import PermanentError, TransientError
+from shared.jobs.findings import Finding, FindingPage, Findings
+from shared.jobs.records import MAX_ACCOUNTS, OTHER_ACCOUNTS, SILENT, Job, JobTask
+from shared.jobs.store import Jobs
+from shared.tasks import Attempt
+
+if TYPE_CHECKING:
+    from google.cloud.firestore import AsyncClient
+
+_log = logging.getLogger(__name__)
+
+_MAX_ERROR = 1_000
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step came to.
+
+    Args:
+        state: where the next one goes on.
+        phase: what that will be at, in words.
+        is_last: whether the job is done.
+        done: how many records were dealt with; ``total`` of how many in all, where that is known by now.
+        counts: to be added to the job's, as ``uses`` are.
+        outcomes: what a repair made of the findings of an audit's pages.
+        pause: how long to wait before the next step.
+    """
+
+    state: Mapping[str, Any]
+    phase: str
+    is_last: bool = False
+    done: int = 0
+    total: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    uses: Mapping[str, int] = field(default_factory=dict)
+    findings: Sequence[Finding] = ()
+    outcomes: Sequence[tuple[FindingPage, Sequence[str]]] = ()
+    pause: timedelta = timedelta(0)
+
+
+class Work(Protocol):
+    """What a room does for a kind of job."""
+
+    async def step(self, job: Job) -> Step:
+        """Make the step that ``job.state`` is at; ``{}`` is the first.
+
+        Raises:
+            TransientError: try again later.
+            PermanentError: the job cannot be done; the text says why.
+        """
+
+    async def abandon(self, job: Job) -> None:
+        """Undo what is under way, since the job ends before its time; may be called more than once."""
+
+
+@dataclass(frozen=True)
+class JobRunner:
+    """Works on the tasks of a queue of jobs.
+
+    Args:
+        works: what is done for a job, by its kind.
+    """
+
+    db: "AsyncClient"
+    jobs: Jobs
+    works: Mapping[str, Work]
+    clock: Clock
+
+    async def run(self, task: JobTask, attempt: Attempt) -> None:
+        """Make a step of a job, unless it has been made.
+
+        Raises:
+            TransientError: the step could not be made now; on the last attempt the job has failed instead.
+        """
+        job = await self.jobs.get(task.job_id)
+        if job is None or not job.is_active or task.series != job.series:
+            _log.info("job.overtaken", extra={"job": task.job_id, "step": task.step})
+            return
+        if task.step != job.step:
+            # Whoever made this step died before the next one was enqueued, or this comes twice.
+            await self.jobs.enqueue(job.subject, job.task)
+            return
+        await self._advance(job, attempt)
+
+    async def _advance(self, job: Job, attempt: Attempt) -> None:
+        work = self.works[job.kind]
+        try:
+            if job.status == "cancelling":
+                await work.abandon(job)
+                await self._end(job, "cancelled")
+                return
+            step = await work.step(job)
+        except PermanentError as error:
+            await self._give_up(job, work, error)
+            return
+        except Exception as error:
+            if not attempt.is_last:
+                raise
+            _log.exception("job.step_failed", extra={"job": job.id, "step": job.step})
+            await self._give_up(job, work, error)
+            return
+        await self._keep(job, step)
+
+    async def _give_up(self, job: Job, work: Work, error: Exception) -> None:
+        await work.abandon(job)
+        await self._end(job, "failed", (str(error) or repr(error))[:_MAX_ERROR])
+
+    async def _end(self, job: Job, status: str, error: str = "") -> None:
+        if await self.jobs.end(job, {"status": status, "error": error}) is None:
+            raise TransientError("Somebody else is changing this job.")
+
+    async def _keep(self, job: Job, step: Step) -> None:
+        batch, findings = self.db.batch(), Findings(self.db)
+        findings.write(batch, job.id, job.step, step.findings, self.clock())
+        for page, outcomes in step.outcomes:
+            findings.write_outcomes(batch, page, outcomes)
+        if step.is_last:
+            if await self.jobs.end(job, {"status": "done", **self._progress(job, step)}, batch) is None:
+                raise TransientError("Somebody else is changing this job.")
+            return
+        now = self.clock()
+        changes = {"status": "running", "deadline": now + step.pause + SILENT, **self._progress(job, step)}
+        following = await self.jobs.change(job, changes, batch)
+        if following is None:
+            # Another delivery of this task was quicker, or the job is cancelled: the next attempt finds out.
+            raise TransientError("Somebody else is changing this job.")
+        not_before = now + step.pause if step.pause else None
+        await self.jobs.enqueue(following.subject, following.task, not_before=not_before)
+
+    def _progress(self, job: Job, step: Step) -> dict[str, Any]:
+        return {
+            "phase": step.phase,
+            "step": job.step + 1,
+            "state": dict(step.state),
+            "started_at": job.started_at or self.clock(),
+            "done": job.done + step.done,
+            "total": job.total if step.total is None else step.total,
+            "counts": dict(Counter(job.counts) + Counter(step.counts)),
+            "uses": dict(Counter(job.uses) + Counter(step.uses)),
+            "by_account": by_account(job.by_account, step.findings),
+        }
+
+
+def by_account(
+    before: Mapping[str, Mapping[str, int]], findings: Sequence[Finding]
+) -> dict[str, dict[str, int]]:
+    """Findings by account and kind, added up; beyond the first 500 accounts, all others count as one."""
+    counts = {account: dict(kinds) for account, kinds in before.items()}
+    for finding in findings:
+        known = finding.account in counts or len(counts) < MAX_ACCOUNTS
+        kinds = counts.setdefault(finding.account if known else OTHER_ACCOUNTS, {})
+        kinds[finding.kind] = kinds.get(finding.kind, 0) + 1
+    return counts
