@@ -1,5 +1,6 @@
 """The ``jobs`` collection: starting, reading, cancelling and resuming jobs, each change a single commit."""
 
+import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+# Nobody is to wait longer for Cloud Tasks than this.
+_PUBLISH_SECONDS = 3
 _CONFLICTS = (Aborted, AlreadyExists, FailedPrecondition, NotFound)
 
 
@@ -183,7 +186,8 @@ class Jobs:
     async def publish(self, job: Job) -> None:
         """Enqueue the step that a job is at, if that can be done: the sweeper makes good what fails here."""
         try:
-            await self.enqueue(job.subject, job.task)
+            async with asyncio.timeout(_PUBLISH_SECONDS):
+                await self.enqueue(job.subject, job.task)
         except Exception as error:
             _log.warning("job.unpublished", extra={"job": job.id, "error": repr(error)})
 
