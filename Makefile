@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3 chooses the interpreter; ARGS="-k name" goes to pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint openapi bundle bundle-test infra-test bench-returns bench-products bench-images bench-prices bench-storefront bench-cold-start costs simulate lock clean
+.PHONY: help run test test-long lint openapi bundle bundle-test infra-test browser-test bench-returns bench-products bench-images bench-prices bench-storefront bench-cold-start costs simulate lock clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -17,7 +17,7 @@ run: $(INSTALLED) ## The whole system on http://127.0.0.1:8080 (PORT=, DATA_DIR=
 	@exec $(BIN)/python -m infra.local
 
 # By file, as fixtures are shared by a file's tests; not the largest files first, as few tests may take long (tests/e2e).
-PYTEST := $(BIN)/python -m pytest --ignore=tests/benchmarks --ignore=tests/bundle --ignore=tests/infra -n logical --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --ignore=tests/benchmarks --ignore=tests/bundle --ignore=tests/infra --ignore=tests/browser -n logical --dist loadfile --no-loadscope-reorder
 
 test: $(INSTALLED) ## Tests, on all processors, but those of test-long (ARGS=-n0: in one process)
 	@$(PYTEST) -m "not long" $(ARGS)
@@ -65,6 +65,11 @@ infra-test: $(INSTALLED) $(CHECKOV) ## Terraform, checked without a cloud (needs
 		cat build/infra/init.log >&2; exit 1; }
 	@TF_DATA_DIR=$(CURDIR)/build/infra/.terraform CHECKOV=$(CURDIR)/$(CHECKOV) \
 		$(BIN)/python -m pytest tests/infra -n logical --dist loadgroup $(ARGS)
+
+# Playwright without a browser of its own; pictures of what failed, and of every page, are in build/browser.
+browser-test: $(INSTALLED) ## The operators' page in a real browser, with accessibility checks (needs Chromium: CHROMIUM=)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-browser.txt
+	@$(BIN)/python -m pytest tests/browser -n logical --dist loadfile $(ARGS)
 
 bench-returns: $(INSTALLED) ## Returns sync, measured: speed, cost, and the per-document way beside it
 	@$(BIN)/python -m tests.benchmarks.returns $(ARGS)
