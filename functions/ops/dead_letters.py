@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from google.api_core.exceptions import FailedPrecondition, NotFound
 from pydantic import Field, StringConstraints, TypeAdapter
 
+from functions.ops.actions import Actions
 from shared import cursors
 from shared.clock import Clock
 from shared.cursors import Moment
@@ -117,10 +118,11 @@ class Page:
 class Letters:
     """The ``dead_letters`` collection, for those who deal with it."""
 
-    def __init__(self, db: "AsyncClient", clock: Clock) -> None:
+    def __init__(self, db: "AsyncClient", clock: Clock, actions: Actions) -> None:
         self._db = db
         self._letters = db.collection(COLLECTION)
         self._clock = clock
+        self._actions = actions
 
     async def get(self, letter_id: str) -> StoredLetter:
         """One letter: one read.
@@ -164,9 +166,10 @@ class Letters:
             Problem: 404, there is none; or as :meth:`close`.
             TransientError: as :meth:`close`.
         """
-        letter = await self.get(letter_id)
-        closing = Closing("discarded", self._clock(), operator, reason)
-        return await self.close(letter, closing, self._db.batch())
+        async with self._actions.recorded(operator, "dead-letter.discard", letter_id, {"reason": reason}):
+            letter = await self.get(letter_id)
+            closing = Closing("discarded", self._clock(), operator, reason)
+            return await self.close(letter, closing, self._db.batch())
 
     async def close(self, letter: StoredLetter, closing: Closing, batch: "AsyncWriteBatch") -> StoredLetter:
         """Close an open letter and commit ``batch`` with it, both or neither.

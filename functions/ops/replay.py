@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from functions.ops.actions import Actions
 from functions.ops.dead_letters import Closing, Letters, QueueName, StoredLetter
 from shared.clock import Clock
 from shared.http import TRANSIENT
@@ -70,6 +71,7 @@ class Replays:
     outbox: Outbox
     queues: TaskQueues
     clock: Clock
+    actions: Actions
 
     async def one(self, letter_id: str, operator: str) -> StoredLetter:
         """Try a letter's work again, and close it.
@@ -78,13 +80,22 @@ class Replays:
             Problem: 404, there is no such letter; 409, it is closed, or its work cannot be tried again.
             TransientError: somebody else is changing what it is about.
         """
-        return await self._replay(await self.letters.get(letter_id), operator)
+        async with self.actions.recorded(operator, "dead-letter.replay", letter_id):
+            return await self._replay(await self.letters.get(letter_id), operator)
 
     async def oldest(self, queue: QueueName, limit: int, operator: str) -> ReplayedAll:
         """Try the work of up to ``limit`` open letters of a queue again, the oldest first.
 
         One that fails stays open and keeps none from its turn.
         """
+        async with self.actions.recorded(
+            operator, "dead-letter.replay-all", queue, {"limit": str(limit)}
+        ) as act:
+            result = await self._oldest(queue, limit, operator)
+            act.outcome = f"done: {result.replayed} replayed, {len(result.failed)} not"
+            return result
+
+    async def _oldest(self, queue: QueueName, limit: int, operator: str) -> ReplayedAll:
         found = await self.letters.oldest_open(queue, limit + 1)
         several = asyncio.Semaphore(_AT_ONCE)
 
