@@ -1,5 +1,6 @@
 """What every HTTP function has in common: routing, bounded JSON bodies, problem details, a log line each."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -38,6 +39,12 @@ TRANSIENT = (
     ResourceExhausted,
     RetryError,
 )
+
+# How long somebody who waits for an answer is left waiting. Google's clients try again for up to five minutes when a
+# service refuses: whoever asks would give up long before, and an instance would be full of requests that nobody awaits.
+ANSWER_SECONDS = 15.0
+# The same for operators' requests that read or write hundreds of documents.
+LONG_ANSWER_SECONDS = 45.0
 
 Handler = Callable[[Request], Awaitable[Response]]
 Model = TypeVar("Model", bound=BaseModel)
@@ -104,7 +111,7 @@ def _validated(model: type[Model], body: bytes) -> Model:
         raise validation_problem(error) from error
 
 
-def _problem_of(error: Exception) -> Problem:
+def problem_of(error: Exception) -> Problem:
     """The answer to an error that ended a request."""
     match error:
         case Problem():
@@ -123,8 +130,9 @@ def _problem_of(error: Exception) -> Problem:
 class _Edge:
     """The routes as an ASGI application: trace in, one log line out, and no exception beyond."""
 
-    def __init__(self, routes: Sequence[Route]) -> None:
+    def __init__(self, routes: Sequence[Route], within: float | None) -> None:
         self._routes = routes
+        self._within = within
         self._app = Router(routes, redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -139,16 +147,30 @@ class _Edge:
             await send(message)
 
         try:
-            await self._app(scope, receive, noting)
+            await self._answer(scope, receive, noting)
         except ClientDisconnect:
             _log.info("request.abandoned")
             return
         except Exception as error:
-            problem = _problem_of(error)
+            problem = problem_of(error)
             if problem.status == 405:
                 problem.headers["Allow"] = self._allowed(scope)
             await problem.response()(scope, receive, noting)
         _log_request(request, status, time.perf_counter() - started)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the routes answer, and begin in time.
+
+        Raises:
+            TimeoutError: they have not.
+        """
+
+        async def begun(message: Message) -> None:
+            bound.reschedule(None)  # from now on it can become no other answer
+            await send(message)
+
+        async with asyncio.timeout(self._within) as bound:
+            await self._app(scope, receive, begun)
 
     def _allowed(self, scope: Scope) -> str:
         """The methods of a path, all of them: the router knows each method as a route of its own."""
@@ -169,10 +191,14 @@ def _log_request(request: Request, status: int, took: float) -> None:
     _log.log(logging.WARNING if status >= 500 else logging.INFO, "request", extra={"httpRequest": entry})
 
 
-def http_app(routes: Sequence[Route]) -> Response:
+def http_app(routes: Sequence[Route], *, within: float | None = None) -> Response:
     """The routes of one HTTP function. Any exception in them becomes a problem document.
+
+    Args:
+        within: the seconds after which a request that has no answer yet is told 503; without it, the function's own
+            timeout ends it.
 
     An entry point answers every request by returning this: all that Functions Framework asks of a response is that
     it is an ASGI application.
     """
-    return cast("Response", _Edge(routes))
+    return cast("Response", _Edge(routes, within))

@@ -17,7 +17,7 @@ from functions.images.sweeper import Sweeper
 from shared import clients
 from shared.clock import utc_now
 from shared.dead_letters import DeadLetters
-from shared.http import http_app, json_response
+from shared.http import LONG_ANSWER_SECONDS, http_app, json_response
 from shared.images import IMAGE_REMOVAL
 from shared.settings import settings
 from shared.tasks import TaskHandler
@@ -90,4 +90,5 @@ def _orphan_sweeper() -> Response:
 @cache
 def _backfill() -> Response:
     backfill = Backfill(clients.firestore(), parts.images(), parts.queues(), POLICY.revision)
-    return http_app(BackfillApi(parts.authenticator(), backfill).routes())
+    api = BackfillApi(parts.authenticator(), backfill)
+    return http_app(api.routes(), within=LONG_ANSWER_SECONDS)

@@ -20,7 +20,7 @@ from functions.prices.workspace import Workspace
 from shared import clients
 from shared.clock import utc_now
 from shared.dead_letters import DeadLetters
-from shared.http import http_app, json_response
+from shared.http import LONG_ANSWER_SECONDS, http_app, json_response
 from shared.settings import settings
 from shared.tasks import TaskHandler
 
@@ -67,7 +67,8 @@ def _update() -> Response:
 def _runs() -> Response:
     reruns = Reruns(parts.runs(), parts.stores(), parts.planning(), utc_now)
     listing = Listing(clients.firestore(), parts.stores())
-    return http_app(PriceRunsApi(parts.authenticator(), parts.runs(), listing, reruns).routes())
+    api = PriceRunsApi(parts.authenticator(), parts.runs(), listing, reruns)
+    return http_app(api.routes(), within=LONG_ANSWER_SECONDS)
 
 
 @cache

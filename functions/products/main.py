@@ -21,7 +21,7 @@ from shared import clients
 from shared.auth import Authenticator
 from shared.cache import versioned_cache
 from shared.clock import utc_now
-from shared.http import http_app
+from shared.http import ANSWER_SECONDS, http_app
 from shared.images import Images
 from shared.outbox import Outbox
 from shared.products import ProductWrites
@@ -62,7 +62,7 @@ def _app() -> Response:
     uploads = Uploads(clients.uploads_bucket, clients.signer, utc_now)
     images_api = ProductImagesApi(auth, catalog, images, uploads, config)
     document = Route("/openapi.json", _openapi, methods=["GET"])
-    return http_app([document, *api.routes(), *images_api.routes()])
+    return http_app([document, *api.routes(), *images_api.routes()], within=ANSWER_SECONDS)
 
 
 async def _openapi(request: Request) -> Response:

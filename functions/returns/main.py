@@ -15,7 +15,7 @@ from shared import clients
 from shared.auth import Authenticator
 from shared.clock import utc_now
 from shared.dead_letters import DeadLetters
-from shared.http import http_app
+from shared.http import ANSWER_SECONDS, http_app
 from shared.return_sync.queues import RETURN_SYNC, RETURN_SYNC_PROCESSING
 from shared.return_sync.runs import SyncRuns
 from shared.search import SearchIndex
@@ -67,7 +67,7 @@ def _returns_app() -> Response:
         queues=_queues(),
         clock=utc_now,
     )
-    return http_app(api.routes())
+    return http_app(api.routes(), within=ANSWER_SECONDS)
 
 
 @cache

@@ -10,7 +10,7 @@ from functions.returns.search_api import SearchApi
 from shared import clients
 from shared.auth import Authenticator
 from shared.clock import utc_now
-from shared.http import http_app
+from shared.http import ANSWER_SECONDS, http_app
 from shared.search import SearchIndex
 from shared.settings import settings
 
@@ -25,4 +25,5 @@ async def search_order_return_index_data(request: Request) -> Response:
 def _search_app() -> Response:
     config = settings()
     index = SearchIndex(clients.algolia(config, config.algolia_search_key), config.algolia_returns_index)
-    return http_app(SearchApi(Authenticator(config), index, config, utc_now).routes())
+    api = SearchApi(Authenticator(config), index, config, utc_now)
+    return http_app(api.routes(), within=ANSWER_SECONDS)

@@ -13,7 +13,7 @@ from functions.storefront.shards import Shards
 from shared import clients
 from shared.auth import Authenticator
 from shared.clock import utc_now
-from shared.http import http_app
+from shared.http import LONG_ANSWER_SECONDS, http_app
 from shared.settings import settings
 from shared.tasks import TaskQueues
 
@@ -29,4 +29,5 @@ def _app() -> Response:
     db, config = clients.firestore(), settings()
     shards = Shards(db, utc_now)
     fan_outs = FanOuts(db, TaskQueues(clients.cloud_tasks, config), utc_now)
-    return http_app(CategoriesApi(Authenticator(config), shards, CategoryChanges(shards, fan_outs)).routes())
+    api = CategoriesApi(Authenticator(config), shards, CategoryChanges(shards, fan_outs))
+    return http_app(api.routes(), within=LONG_ANSWER_SECONDS)

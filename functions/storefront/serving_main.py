@@ -13,7 +13,7 @@ from functions.storefront.storefront_api import StorefrontApi
 from shared import clients
 from shared.auth import Authenticator
 from shared.clock import utc_now
-from shared.http import http_app
+from shared.http import ANSWER_SECONDS, http_app
 from shared.settings import settings
 from shared.storefronts import RebuildRequests
 from shared.tasks import TaskQueues
@@ -39,4 +39,4 @@ def _app() -> Response:
         batches=EventBatches(db, utc_now),
         requests=RebuildRequests(db, TaskQueues(clients.cloud_tasks, config), utc_now),
     )
-    return http_app(api.routes())
+    return http_app(api.routes(), within=ANSWER_SECONDS)

@@ -3,14 +3,17 @@
 import random
 from collections.abc import Mapping
 
-_RATES = ("unavailable_rate", "lost_answer_rate")
+_RATES = ("unavailable_rate", "write_exhausted_rate", "lost_answer_rate")
+# Those that a database at its limit for writes refuses, while it goes on answering what is only read.
+_WRITES = frozenset({"Commit", "BatchWrite", "CreateDocument", "UpdateDocument", "DeleteDocument"})
 
 
 class Faults:
     """Decides, repeatably by seed, which RPCs fail.
 
     Args:
-        settings: ``unavailable_rate`` and ``lost_answer_rate`` in [0, 1], ``seed`` an integer. Empty: no faults.
+        settings: ``unavailable_rate``, ``write_exhausted_rate`` and ``lost_answer_rate`` in [0, 1], ``seed`` an
+            integer. Empty: no faults.
 
     Raises:
         ValueError: an unknown key or a value out of range.
@@ -33,6 +36,10 @@ class Faults:
     def refuses(self) -> bool:
         """Whether the next RPC fails before it does anything."""
         return self._strikes("unavailable_rate")
+
+    def exhausts(self, rpc: str) -> bool:
+        """Whether that RPC is a write, and fails before it does anything since there were too many of them."""
+        return rpc in _WRITES and self._strikes("write_exhausted_rate")
 
     def loses_answer(self) -> bool:
         """Whether the RPC that was just performed fails towards its caller."""

@@ -146,6 +146,10 @@ class FirestoreService:
         self._database.stats.rpcs[name] += 1
         if self._faults.refuses():
             await _unavailable(context)
+        if self._faults.exhausts(name):
+            await context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED, "Quota exceeded (a fault that was asked for)."
+            )
         return self._faults.loses_answer()
 
 

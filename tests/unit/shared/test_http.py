@@ -9,6 +9,11 @@ from typing import Any
 import functions_framework.aio
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from shared.http import http_app
 
 LIMIT = 64
 PROBLEM = "application/problem+json"
@@ -176,6 +181,37 @@ async def test_what_may_pass_is_503_with_a_time_to_come_back(shop: httpx.AsyncCl
     assert problem_of(answer) == (503, "unavailable")
     assert answer.headers["retry-after"] == "1"
     assert "hunter2" not in answer.text
+
+
+async def test_who_waits_for_a_service_that_does_not_answer_is_told_so_in_time() -> None:
+    async def wait_for_ever(_: Request) -> Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    app = http_app([Route("/", wait_for_ever, methods=["GET"])], within=0.01)
+    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+        answer = await client.get("/")
+    assert problem_of(answer) == (503, "unavailable")
+    assert answer.headers["retry-after"] == "1"
+
+
+async def test_an_answer_that_has_begun_takes_as_long_as_it_takes() -> None:
+    read = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"slow"
+        await read.wait()
+        yield b"ly"
+
+    async def begin(_: Request) -> Response:
+        asyncio.get_running_loop().call_later(0.6, read.set)
+        return StreamingResponse(body())
+
+    app = http_app([Route("/", begin, methods=["GET"])], within=0.5)
+    transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+        assert (await client.get("/")).text == "slowly"
 
 
 @pytest.mark.parametrize("fault", ["crash", "permanent"])

@@ -72,6 +72,19 @@ async def test_a_lost_answer_has_done_its_work(
     assert (await client.document("returns/r1").get()).exists
 
 
+async def test_a_database_at_its_limit_refuses_writes_and_answers_reads(
+    client: firestore.AsyncClient, service: FirestoreService
+) -> None:
+    await client.document("returns/r1").set({"a": 1})
+    service.faults = {"write_exhausted_rate": 1.0}
+    batch = client.batch()
+    batch.delete(client.document("returns/r1"))
+    for write in (client.document("returns/r1").set({"a": 2}, retry=None), batch.commit(retry=None)):
+        with pytest.raises(exceptions.ResourceExhausted):
+            await write
+    assert (await client.document("returns/r1").get()).to_dict() == {"a": 1}
+
+
 @pytest.mark.parametrize("settings", [{"unavailable": 1}, {"unavailable_rate": 1.5}, {"seed": 0.5}])
 def test_unknown_faults_are_refused(service: FirestoreService, settings: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
