@@ -50,6 +50,11 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
+def primary_settings() -> dict[str, Any]:
+    """The settings of the index, save which replicas it has: those stay with its name."""
+    return dict(_SETTINGS)
+
+
 def replica(index: str, sort: Sort) -> str:
     """The name of the replica that holds the index in another order."""
     return f"{index}_{sort.removeprefix('-')}_{'desc' if sort.startswith('-') else 'asc'}"
@@ -81,11 +86,23 @@ class IndexSettings:
         Raises:
             TransientError: the index is not to be had.
         """
-        wanted = settings_by_index(self.index.name)
-        digest = hashlib.sha256(orjson.dumps(wanted, option=orjson.OPT_SORT_KEYS)).hexdigest()
-        document = self.db.collection(COLLECTION).document(self.index.name)
-        if (await document.get(["settings_hash"])).to_dict() == {"settings_hash": digest}:
-            return
-        for name, settings in wanted.items():
+        known = (await self._document().get(["settings_hash"])).to_dict()
+        if known != {"settings_hash": self._digest()}:
+            await self.renew()
+
+    async def renew(self) -> None:
+        """Send the settings, whatever is said of the index.
+
+        Raises:
+            TransientError: the index is not to be had.
+        """
+        for name, settings in settings_by_index(self.index.name).items():
             await self.index.set_settings(settings, name)
-        await document.set({"settings_hash": digest})
+        await self._document().set({"settings_hash": self._digest()})
+
+    def _document(self) -> Any:
+        return self.db.collection(COLLECTION).document(self.index.name)
+
+    def _digest(self) -> str:
+        wanted = orjson.dumps(settings_by_index(self.index.name), option=orjson.OPT_SORT_KEYS)
+        return hashlib.sha256(wanted).hexdigest()

@@ -5,7 +5,7 @@ The good records go through whatever the others are like: one that cannot be ind
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 Change = Save | Delete
+# Sends one request of a batch to an index.
+Write = Callable[[list[dict[str, Any]]], Awaitable[None]]
 # The bytes around a record in a batch request: {"action":"deleteObject","body":…},
 _ENVELOPE = 64
 # When the index refuses this many records of one batch, the configuration is at fault (a plan's limit below ours, say).
@@ -107,37 +109,17 @@ class Processor:
         elsewhere: list[Decision] = []
         async for snapshot in batch.returns().stream():
             stored = snapshot.to_dict() or {}
-            decision = self._judge(snapshot.id, stored, task.window)
+            decision = judge(snapshot.id, stored, task.window.as_of, self.max_record_bytes)
             leave = may_leave and changed_within(task.window, stored)
             (elsewhere if leave else decisions).append(decision)
         return decisions, elsewhere
 
-    def _judge(self, return_id: str, stored: dict[str, Any], window: Window) -> Decision:
-        try:
-            return decide(return_id, stored, window.as_of, self.max_record_bytes)
-        except Exception as error:
-            # Whatever it is about this document that nobody thought of, the others must not wait for it.
-            _log.exception("return.undecidable", extra={"return_id": return_id})
-            return Reject(return_id, f"undecidable@{stored.get('updated_at')}", repr(error))
-
     async def _push(self, batch: Batch, changes: Sequence[Change], refused: list[Reject]) -> None:
-        """Write changes to the index; what it will not take is found by halving and added to ``refused``.
+        async def write(requests: list[dict[str, Any]]) -> None:
+            await batch.hold()
+            await self.index.batch(requests)
 
-        Raises:
-            TransientError: so much is refused that the records can hardly be the reason.
-        """
-        await batch.hold()
-        try:
-            await self.index.batch([request(change) for change in changes])
-        except RefusedError as error:
-            if len(refused) >= _MAX_REFUSED:
-                raise TransientError(f"The index refuses one record after another: {error}") from error
-            if len(changes) == 1:
-                refused.append(Reject(changes[0].return_id, changes[0].fingerprint, str(error)))
-                return
-            middle = len(changes) // 2
-            await self._push(batch, changes[:middle], refused)
-            await self._push(batch, changes[middle:], refused)
+        await push(changes, write, refused)
 
     async def _bury(self, task: BatchTask, reject: Reject) -> None:
         await self.dead_letters.add(
@@ -151,6 +133,35 @@ class Processor:
                 attempts=1,
             )
         )
+
+
+def judge(return_id: str, stored: dict[str, Any], as_of: datetime, max_bytes: int) -> Decision:
+    """What becomes of one return, as :func:`decide` says; whatever nobody has thought of is a :class:`Reject`."""
+    try:
+        return decide(return_id, stored, as_of, max_bytes)
+    except Exception as error:
+        # Whatever it is about this document, the others must not wait for it.
+        _log.exception("return.undecidable", extra={"return_id": return_id})
+        return Reject(return_id, f"undecidable@{stored.get('updated_at')}", repr(error))
+
+
+async def push(changes: Sequence[Change], write: Write, refused: list[Reject]) -> None:
+    """Write changes to an index; what it will not take is found by halving and added to ``refused``.
+
+    Raises:
+        TransientError: so much is refused that the records can hardly be the reason.
+    """
+    try:
+        await write([request(change) for change in changes])
+    except RefusedError as error:
+        if len(refused) >= _MAX_REFUSED:
+            raise TransientError(f"The index refuses one record after another: {error}") from error
+        if len(changes) == 1:
+            refused.append(Reject(changes[0].return_id, changes[0].fingerprint, str(error)))
+            return
+        middle = len(changes) // 2
+        await push(changes[:middle], write, refused)
+        await push(changes[middle:], write, refused)
 
 
 def changed_within(window: Window, stored: dict[str, Any]) -> bool:

@@ -60,6 +60,7 @@ class State:
     end_date: datetime | None = None
     run_id: str = ""
     is_historic: bool = False
+    purpose: str = ""
     lease_expires_at: datetime | None = None
 
     def alive(self, now: datetime) -> bool:
@@ -102,6 +103,11 @@ class NewRun:
     is_historic: bool = False
     purpose: Purpose = "sync"
     by: str = ""
+
+    @property
+    def is_lock(self) -> bool:
+        """Whether it has no tasks of its own, so that nobody may plan it."""
+        return self.purpose == "reindex"
 
 
 class Superseded(Exception):
@@ -149,7 +155,7 @@ class SyncRuns:
             return state.record() if state.status == STARTED else None
         run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
         batch = self._db.batch()
-        record = self._claim(batch, state, run_id, new.is_historic)
+        record = self._claim(batch, state, run_id, new)
         start = new.start if new.is_historic or state is None else state.next_start()
         self._describe(batch, run_id, replace(new, start=start), state)
         try:
@@ -161,14 +167,15 @@ class SyncRuns:
                 return None
         return record
 
-    def _claim(
-        self, batch: "AsyncWriteBatch", state: State | None, run_id: str, is_historic: bool
-    ) -> SyncRecord:
+    def _claim(self, batch: "AsyncWriteBatch", state: State | None, run_id: str, new: NewRun) -> SyncRecord:
         now = self._clock()
+        # One that has started and not begun is handed on to be planned.
+        status = RUNNING if new.is_lock else STARTED
         claim = {
-            "status": STARTED,
+            "status": status,
             "run_id": run_id,
-            "is_historic": is_historic,
+            "is_historic": new.is_historic,
+            "purpose": new.purpose,
             "lease_expires_at": now + LEASE,
             "updated_at": now,
         }
@@ -180,7 +187,7 @@ class SyncRuns:
             state = State(record_id=document.id, created_at=now, read_time=now)
         else:
             self._update(batch, state, claim)
-        return replace(state, status=STARTED, run_id=run_id, is_historic=is_historic).record()
+        return replace(state, status=status, run_id=run_id, is_historic=new.is_historic).record()
 
     def _describe(self, batch: "AsyncWriteBatch", run_id: str, new: NewRun, before: State | None) -> None:
         now = self._clock()
@@ -188,15 +195,15 @@ class SyncRuns:
         if took_over:
             left = self._db.collection(RUNS).document(took_over)
             batch.set(left, {"phase": "taken over", "finished_at": now}, merge=True)
-            # An ordinary run's window is done again; a re-sync has to be asked for again.
-            lost = before is not None and before.is_historic
+            # An ordinary run's window is done again, and a lock had none; a re-sync has to be asked for again.
+            lost = before is not None and before.is_historic and before.purpose != "reindex"
             _log.log(
                 logging.ERROR if lost else logging.WARNING, "sync.taken_over", extra={"run_id": took_over}
             )
         batch.create(
             self._db.collection(RUNS).document(run_id),
             {
-                "phase": "started",
+                "phase": "running" if new.is_lock else "started",
                 "is_historic": new.is_historic,
                 "purpose": new.purpose,
                 "by": new.by,
@@ -346,6 +353,7 @@ def _state(snapshot: "DocumentSnapshot[Any]") -> State:
         created_at=fields["created_at"],
         run_id=fields.get("run_id", ""),
         is_historic=fields.get("is_historic", False),
+        purpose=fields.get("purpose", ""),
         lease_expires_at=fields.get("lease_expires_at"),
         update_time=snapshot.update_time,
         read_time=snapshot.read_time,
