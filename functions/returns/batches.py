@@ -18,7 +18,7 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.return_sync.queues import BatchTask
-from shared.return_sync.runs import BATCHES, CONFLICTS, SyncRuns
+from shared.return_sync.runs import BATCHES, CLAIM, CONFLICTS, SyncRuns
 from shared.return_sync.walk import Position, cursor, window_query
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 # The longest that one push can take: four hosts (as many as the client tries), each with 2 s to connect and
 # shared.clients.ALGOLIA_WRITE_TIMEOUT_MS to answer, and something to spare.
 PUSH_TIME = timedelta(seconds=42)
-CLAIM = timedelta(seconds=60)
 # Further than any overlap reaches back.
 _KEPT = timedelta(days=2)
 

@@ -3,8 +3,9 @@
 One record in ``order_return_algolia_sync`` is both lock and watermark. Its ``status`` is 0 (idle), 1 (started by
 the cron) or 2 (being worked on); ``start_date`` and ``end_date`` are the window of the latest ordinary run, so with
 status 0 everything up to ``end_date`` is in the index, and otherwise only what lies before ``start_date`` is sure to
-be. A lease says until when the run may be believed alive. Each run has a document of its own in ``return_sync_runs``.
-All changes are single commits whose preconditions fail if somebody else was quicker.
+be. A lease says until when the run may be believed alive; one that is cancelled leaves it to its pushes that are under
+way, and no other begins before it has lapsed. Each run has a document of its own in ``return_sync_runs``. All changes
+are single commits whose preconditions fail if somebody else was quicker.
 """
 
 import logging
@@ -40,6 +41,8 @@ OVERLAP = timedelta(minutes=30)
 # A run that shows no sign of life for this long is taken over by the next cron. Longer than the longest pause
 # between two attempts at a batch (queue returnSyncProcessing: max_backoff 120 s and the attempt itself).
 LEASE = timedelta(minutes=10)
+# For how long whoever works on a batch may push it (functions/returns/batches.py).
+CLAIM = timedelta(seconds=60)
 _RUN_KEPT = timedelta(days=90)
 # How often a commit is tried again at once after somebody else wrote first.
 _MAX_TURNS = 5
@@ -64,9 +67,13 @@ class State:
     lease_expires_at: datetime | None = None
 
     def alive(self, now: datetime) -> bool:
-        """Whether a run is active that may still be working."""
-        lapsed = self.lease_expires_at is None or self.lease_expires_at <= now
-        return self.status != IDLE and not lapsed
+        """Whether a run may still be working: the active one, or one that was cancelled a moment ago."""
+        return self.lease_expires_at is not None and self.lease_expires_at > now
+
+    @property
+    def watermark(self) -> datetime | None:
+        """Up to when everything is sure to be in the index; ``None`` is the beginning of time."""
+        return self.end_date if self.status == IDLE else self.start_date
 
     def record(self) -> SyncRecord:
         """The record as it goes on the queue."""
@@ -210,6 +217,7 @@ class SyncRuns:
                 "start_date": new.start,
                 "end_date": new.end,
                 "as_of": None,
+                "watermark": before.watermark if before else None,
                 "took_over": took_over,
                 "trace": trace.current(),
                 "created_at": now,
@@ -317,7 +325,7 @@ class SyncRuns:
         raise TransientError("The sync record is contended.")
 
     async def _end(self, state: State, seen: LatchState) -> None:
-        counts = await self._counts(state.run_id)
+        counts = await self.counts(state.run_id)
         now = self._clock()
         batch = self._db.batch()
         self.latch(state.run_id).release(batch, seen)
@@ -325,9 +333,52 @@ class SyncRuns:
         run = self._db.collection(RUNS).document(state.run_id)
         batch.update(run, {"phase": "done", "finished_at": now, "counts": counts, "batches": seen.members})
         await batch.commit()
-        _log.info("sync.finished", extra={"run_id": state.run_id, "batches": seen.members, **counts})
+        ended = {"run_id": state.run_id, "batches": seen.members, "lag_seconds": _lag(state, now), **counts}
+        _log.info("sync.finished", extra=ended)
 
-    async def _counts(self, run_id: str) -> dict[str, int]:
+    async def cancel(self, run_id: str) -> bool:
+        """End the active run before its time: the next one begins where this one began.
+
+        Tasks of it that come later find that it is over. A push that is under way may still end, so the lease goes on
+        for as long as one can take.
+
+        Returns:
+            Whether it is cancelled; ``False`` when it had ended before, or is not the active one.
+
+        Raises:
+            TransientError: others kept writing meanwhile; try again.
+        """
+        for _ in range(_MAX_TURNS):
+            state = await self.newest()
+            if state is None or state.run_id != run_id or state.status == IDLE:
+                # Cancelled all the same if only the answer to the commit was lost.
+                fields = (await self._run(run_id).get()).to_dict() or {}
+                return fields.get("phase") == "cancelled"
+            try:
+                await self._cancel(state)
+            except CONFLICTS:
+                continue
+            return True
+        raise TransientError("The sync record is contended.")
+
+    async def _cancel(self, state: State) -> None:
+        run = self._run(state.run_id)
+        fields = (await run.get()).to_dict() or {}
+        now, lease = self._clock(), state.lease_expires_at
+        # Twice, as clocks may differ: a claim is taken only while the lease outlasts two of them.
+        resting = min(lease, now + 2 * CLAIM) if lease else None
+        ended: dict[str, Any] = {"status": IDLE, "lease_expires_at": resting, "updated_at": now}
+        if not state.is_historic:
+            # What was so before it began. One that began before this was noted has at least a start.
+            ended["end_date"] = fields.get("watermark", state.start_date)
+        counts = await self.counts(state.run_id)
+        batch = self._db.batch()
+        self._update(batch, state, ended)
+        batch.set(run, {"phase": "cancelled", "finished_at": now, "counts": counts}, merge=True)
+        await batch.commit()
+        _log.warning("sync.cancelled", extra={"run_id": state.run_id, **counts})
+
+    async def counts(self, run_id: str) -> dict[str, int]:
         """What the run's batches did, added up: one read a batch."""
         total: Counter[str] = Counter()
         batches = (
@@ -337,9 +388,19 @@ class SyncRuns:
             total.update(snapshot.get("counts"))
         return dict(total)
 
+    def _run(self, run_id: str) -> Any:
+        return self._db.collection(RUNS).document(run_id)
+
     def _update(self, batch: "AsyncWriteBatch", state: State, fields: dict[str, Any]) -> None:
         unchanged = self._db.write_option(last_update_time=state.update_time)
         batch.update(self._db.collection(STATE).document(state.record_id), fields, option=unchanged)
+
+
+def _lag(state: State, now: datetime) -> float | None:
+    """For how long the first change that a run covers may have waited, in seconds; None if nobody can say."""
+    if state.is_historic or state.start_date is None:
+        return None
+    return (now - state.start_date - OVERLAP).total_seconds()
 
 
 def _state(snapshot: "DocumentSnapshot[Any]") -> State:

@@ -114,6 +114,14 @@ class World(Workshop):
         if record := await self.runs.start(new):
             await self.queues.enqueue(RETURN_SYNC, record, key=f"{record.run_id}/page/0")
 
+    async def cancel(self) -> None:
+        """An operator cancels the run that is active."""
+        await self.begin("cancel", self._cancel)
+
+    async def _cancel(self) -> None:
+        if state := await self.runs.newest():
+            await self.runs.cancel(state.run_id)
+
     async def deliver(self, task: Task) -> None:
         """Deliver ``task``; if it fails or dies, it waits in its queue again."""
         await self.begin(task.queue, lambda: self._deliver(task))
