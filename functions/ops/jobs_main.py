@@ -7,16 +7,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from functions.ops.jobs_sweeper import JobSweeper, Lookout
+from functions.ops.looking import health_checks
+from functions.ops.nightly_audits import NIGHTLY, NightlyAudits
 from shared import clients
 from shared.auth import Authenticator
 from shared.clock import utc_now
 from shared.http import http_app, json_response
+from shared.jobs.queues import EVERY_QUEUE
 from shared.jobs.store import Jobs
 from shared.settings import settings
 from shared.tasks import TaskQueues
 
 SWEEPER = "job-sweeper"
-NIGHTLY = "nightly-audits"
 
 
 @functions_framework.aio.http
@@ -33,26 +36,29 @@ async def nightly_audits(request: Request) -> Response:
 
 @cache
 def _jobs() -> Jobs:
-    return Jobs(clients.firestore(), TaskQueues(clients.cloud_tasks, settings()), utc_now)
+    return Jobs(clients.firestore(), TaskQueues(clients.cloud_tasks, settings()), utc_now, EVERY_QUEUE)
 
 
 @cache
 def _sweeper() -> Response:
-    auth = Authenticator(settings())
+    auth, config = Authenticator(settings()), settings()
+    sweeper, lookout = JobSweeper(_jobs()), Lookout(health_checks())
 
     async def sweep(request: Request) -> Response:
-        await auth.platform(request, SWEEPER, settings().scheduler_service_account)
-        return json_response({"overdue": len(await _jobs().overdue(100))})
+        await auth.platform(request, SWEEPER, config.scheduler_service_account)
+        mended = await sweeper.sweep()
+        return json_response({"jobs": mended, "health": (await lookout.report()).sentence})
 
     return http_app([Route("/", sweep, methods=["POST"])])
 
 
 @cache
 def _nightly() -> Response:
-    auth = Authenticator(settings())
+    auth, config = Authenticator(settings()), settings()
+    audits = NightlyAudits(_jobs(), utc_now)
 
     async def begin(request: Request) -> Response:
-        await auth.platform(request, NIGHTLY, settings().scheduler_service_account)
-        return json_response({})
+        await auth.platform(request, NIGHTLY, config.scheduler_service_account)
+        return json_response(await audits.begin())
 
     return http_app([Route("/", begin, methods=["POST"])])

@@ -8,6 +8,10 @@ from starlette.responses import Response
 
 from functions.ops import parts
 from functions.ops.dead_letters_api import DeadLettersApi
+from functions.ops.glance import Glance
+from functions.ops.health_api import HealthApi
+from functions.ops.looking import health_checks
+from shared.clock import utc_now
 from shared.http import http_app
 
 
@@ -20,5 +24,9 @@ async def ops(request: Request) -> Response:
 @cache
 def _app() -> Response:
     auth = parts.authenticator()
-    apis = [DeadLettersApi(auth, parts.letters(), parts.replays())]
-    return http_app([route for api in apis for route in api.routes()])
+    checks = health_checks()
+    routes = [
+        *DeadLettersApi(auth, parts.letters(), parts.replays()).routes(),
+        *HealthApi(auth, checks, Glance(checks, utc_now)).routes(),
+    ]
+    return http_app(routes)

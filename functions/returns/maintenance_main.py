@@ -6,13 +6,19 @@ import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import Response
 
+from functions.returns.auditing import Audit
+from functions.returns.auditing_sides import Sides
+from functions.returns.repairing import Repair
 from shared import clients
 from shared.auth import Authenticator
 from shared.clock import utc_now
 from shared.dead_letters import DeadLetters
-from shared.jobs.records import RETURN_MAINTENANCE
-from shared.jobs.running import JobRunner
+from shared.jobs.queues import RETURN_MAINTENANCE
+from shared.jobs.records import JobKind
+from shared.jobs.running import JobRunner, Work
 from shared.jobs.store import Jobs
+from shared.return_sync.runs import SyncRuns
+from shared.search import SearchIndex
 from shared.settings import settings
 from shared.tasks import TaskHandler, TaskQueues
 
@@ -26,7 +32,7 @@ async def maintain_return_index(request: Request) -> Response:
 @cache
 def _app() -> Response:
     db, config = clients.firestore(), settings()
-    jobs = Jobs(db, TaskQueues(clients.cloud_tasks, config), utc_now)
+    jobs = Jobs(db, TaskQueues(clients.cloud_tasks, config), utc_now, {"returns": RETURN_MAINTENANCE})
     runner = JobRunner(db, jobs, {}, utc_now)
     handler = TaskHandler(
         RETURN_MAINTENANCE,

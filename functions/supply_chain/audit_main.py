@@ -10,7 +10,7 @@ from shared import clients
 from shared.auth import Authenticator
 from shared.clock import utc_now
 from shared.dead_letters import DeadLetters
-from shared.jobs.records import PRODUCT_AUDIT
+from shared.jobs.queues import PRODUCT_AUDIT
 from shared.jobs.running import JobRunner
 from shared.jobs.store import Jobs
 from shared.settings import settings
@@ -26,7 +26,7 @@ async def audit_products(request: Request) -> Response:
 @cache
 def _app() -> Response:
     db, config = clients.firestore(), settings()
-    jobs = Jobs(db, TaskQueues(clients.cloud_tasks, config), utc_now)
+    jobs = Jobs(db, TaskQueues(clients.cloud_tasks, config), utc_now, {"products": PRODUCT_AUDIT})
     runner = JobRunner(db, jobs, {}, utc_now)
     handler = TaskHandler(
         PRODUCT_AUDIT,

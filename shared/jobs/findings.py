@@ -3,19 +3,17 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from shared.jobs.records import KEPT
+from shared.jobs.records import KEPT, FindingKind
 
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient, AsyncWriteBatch
 
 COLLECTION = "audit_findings"
 PAGE_SIZE = 500
-
-FindingKind = Literal["missing", "extra", "different"]
 
 
 @dataclass(frozen=True)

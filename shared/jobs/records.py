@@ -7,12 +7,10 @@ job and given back in the commit that ends it.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
-
-from shared.tasks import Queue
 
 if TYPE_CHECKING:
     from google.cloud.firestore import DocumentSnapshot
@@ -22,14 +20,17 @@ SLOTS = "job_slots"
 
 JobKind = Literal["audit", "repair", "reindex"]
 Subject = Literal["returns", "products", "images"]
+FindingKind = Literal["missing", "extra", "different"]
+FINDING_KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
 JobStatus = Literal["waiting", "running", "cancelling", "done", "failed", "cancelled"]
 ACTIVE: tuple[JobStatus, ...] = ("waiting", "running", "cancelling")
 
 # Longer than a step and the longest pause between two attempts at it (infra/topology.yaml): without a sign of life for
 # so long, its task is lost.
 SILENT = timedelta(minutes=10)
-# As often as a job is begun anew by the sweeper before it counts as failed.
-MAX_SERIES = 5
+# As often as a job is begun anew by the sweeper without making a step before it counts as failed. Each time it is given
+# twice as long, so that a queue may be paused for five hours.
+MAX_RESTARTS = 5
 KEPT = timedelta(days=90)
 # Of how many accounts a job counts findings one by one; what the others have is added up.
 MAX_ACCOUNTS = 500
@@ -50,11 +51,6 @@ class JobTask(BaseModel):
         return f"{self.job_id}/{self.series}/{self.step}"
 
 
-RETURN_MAINTENANCE = Queue("returnMaintenance", "maintain-return-index", JobTask, max_attempts=12)
-PRODUCT_AUDIT = Queue("productAudit", "audit-products", JobTask, max_attempts=12)
-IMAGE_AUDIT = Queue("imageAudit", "audit-images", JobTask, max_attempts=12)
-
-
 @dataclass(frozen=True)
 class Job:
     """A job as it was read.
@@ -63,12 +59,14 @@ class Job:
         phase: what it is at, in words of its subject.
         step: how many steps have been done.
         series: how often its chain of tasks was begun anew.
+        restarts: how often the sweeper did so since the last step.
         state: where it goes on, for its room alone; JSON.
         options: what it was asked for, such as ``{"audit": …}`` for the repair of an audit; JSON.
         done: how many records it has been through, of ``total``, where that is known.
         counts: what it has found or done, by name.
         by_account: findings by account and kind.
         uses: reads, writes and requests by name, counted as they were made.
+        error: why it failed; of an active one, why the step that it is at has to be tried again.
         deadline: when the sweeper is to look into it; None once it has ended.
         update_time: for the precondition of a change to it.
     """
@@ -83,6 +81,7 @@ class Job:
     created_at: datetime
     created_by: str
     trace: str
+    restarts: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
     deadline: datetime | None = None
@@ -99,6 +98,11 @@ class Job:
     @property
     def is_active(self) -> bool:
         return self.status in ACTIVE
+
+    @property
+    def drift(self) -> int:
+        """How many things an audit has found that are not as they should be."""
+        return sum(self.counts.get(kind, 0) for kind in FINDING_KINDS)
 
     @property
     def task(self) -> JobTask:

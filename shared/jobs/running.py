@@ -109,15 +109,23 @@ class JobRunner:
             return
         except Exception as error:
             if not attempt.is_last:
+                await self._note(job, error)
                 raise
             _log.exception("job.step_failed", extra={"job": job.id, "step": job.step})
             await self._give_up(job, work, error)
             return
         await self._keep(job, step)
 
+    async def _note(self, job: Job, error: Exception) -> None:
+        """Show that somebody is at the job, and what holds it up; if that cannot be done either, no matter."""
+        try:
+            await self.jobs.change(job, {"error": _text(error), "deadline": self.clock() + SILENT})
+        except Exception as second:
+            _log.warning("job.unnoted", extra={"job": job.id, "error": repr(second)})
+
     async def _give_up(self, job: Job, work: Work, error: Exception) -> None:
         await work.abandon(job)
-        await self._end(job, "failed", (str(error) or repr(error))[:_MAX_ERROR])
+        await self._end(job, "failed", _text(error))
 
     async def _end(self, job: Job, status: str, error: str = "") -> None:
         if await self.jobs.end(job, {"status": status, "error": error}) is None:
@@ -146,6 +154,8 @@ class JobRunner:
             "phase": step.phase,
             "step": job.step + 1,
             "state": dict(step.state),
+            "restarts": 0,
+            "error": "",
             "started_at": job.started_at or self.clock(),
             "done": job.done + step.done,
             "total": job.total if step.total is None else step.total,
@@ -153,6 +163,10 @@ class JobRunner:
             "uses": dict(Counter(job.uses) + Counter(step.uses)),
             "by_account": by_account(job.by_account, step.findings),
         }
+
+
+def _text(error: Exception) -> str:
+    return (str(error) or repr(error))[:_MAX_ERROR]
 
 
 def by_account(

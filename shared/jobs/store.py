@@ -16,9 +16,6 @@ from shared.errors import TransientError
 from shared.jobs.records import (
     ACTIVE,
     COLLECTION,
-    IMAGE_AUDIT,
-    PRODUCT_AUDIT,
-    RETURN_MAINTENANCE,
     SILENT,
     SLOTS,
     Job,
@@ -30,7 +27,7 @@ from shared.jobs.records import (
     stored,
 )
 from shared.problems import Problem
-from shared.tasks import TaskQueues
+from shared.tasks import Queue, TaskQueues
 
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient, AsyncWriteBatch
@@ -43,12 +40,23 @@ _CONFLICTS = (Aborted, AlreadyExists, FailedPrecondition, NotFound)
 
 
 class Jobs:
-    """Reads and changes jobs. A job that is not enqueued at once, since Cloud Tasks is down, the sweeper enqueues."""
+    """Reads and changes jobs. A job that is not enqueued at once, since Cloud Tasks is down, the sweeper enqueues.
 
-    def __init__(self, db: "AsyncClient", queues: TaskQueues, clock: Clock) -> None:
+    Args:
+        queue_of: the queues of the subjects that jobs are begun or gone on with here, see ``shared/jobs/queues.py``.
+    """
+
+    def __init__(
+        self,
+        db: "AsyncClient",
+        queues: TaskQueues,
+        clock: Clock,
+        queue_of: Mapping[Subject, Queue[JobTask]],
+    ) -> None:
         self._db = db
         self._queues = queues
         self._clock = clock
+        self._queue_of = queue_of
 
     def document(self, job_id: str) -> Any:
         """The reference of a job's document."""
@@ -125,7 +133,7 @@ class Jobs:
         batch = self._db.batch()
         batch.create(self._slot(job.subject), {"job_id": job.id})
         try:
-            again = {"status": "running", "error": "", "finished_at": None}
+            again = {"status": "running", "error": "", "finished_at": None, "restarts": 0}
             return await self._begin_anew(job, again, batch)
         except TransientError as error:
             holder = await self.active(job.subject)
@@ -139,15 +147,18 @@ class Jobs:
         Raises:
             TransientError: it is making a step at this moment, so it was not.
         """
-        return await self._begin_anew(job, {})
+        patience = SILENT * 2**job.restarts
+        again = {"restarts": job.restarts + 1, "deadline": self._clock() + patience}
+        return await self._begin_anew(job, again)
 
     async def _begin_anew(
         self, job: Job, changes: Mapping[str, Any], batch: "AsyncWriteBatch | None" = None
     ) -> Job:
-        fields = {**changes, "series": job.series + 1, "deadline": self._clock() + SILENT}
+        fields = {"deadline": self._clock() + SILENT, **changes, "series": job.series + 1}
         again = await self.change(job, fields, batch)
         if again is None:
             raise TransientError("Somebody else is changing this job.")
+        _log.info("job.begun_anew", extra={"job": job.id, "status": again.status, "series": again.series})
         await self.publish(again)
         return again
 
@@ -161,7 +172,9 @@ class Jobs:
         try:
             written = await batch.commit()
         except _CONFLICTS:
-            return None
+            # Done all the same if only the answer to the commit was lost, and the client sent it again.
+            latest = await self.get(job.id)
+            return latest if latest and _has(latest, changes) else None
         return replace(job, **changes, update_time=written[-1].update_time)
 
     async def end(
@@ -176,7 +189,10 @@ class Jobs:
             level = logging.ERROR if ended.status == "failed" else logging.INFO
             summary = {
                 "job": ended.id,
+                "kind": ended.kind,
+                "subject": ended.subject,
                 "status": ended.status,
+                "drift": ended.drift,
                 "counts": dict(ended.counts),
                 "error": ended.error,
             }
@@ -197,13 +213,7 @@ class Jobs:
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Cloud Tasks is not to be had.
         """
-        match subject:
-            case "returns":
-                await self._queues.enqueue(RETURN_MAINTENANCE, task, key=task.key, not_before=not_before)
-            case "products":
-                await self._queues.enqueue(PRODUCT_AUDIT, task, key=task.key, not_before=not_before)
-            case "images":
-                await self._queues.enqueue(IMAGE_AUDIT, task, key=task.key, not_before=not_before)
+        await self._queues.enqueue(self._queue_of[subject], task, key=task.key, not_before=not_before)
 
     async def page(
         self, limit: int, kind: JobKind | None = None, after: tuple[datetime, str] | None = None
@@ -221,6 +231,14 @@ class Jobs:
             query = query.start_after({"created_at": after[0], "__name__": self.document(after[1])})
         return [job async for job in _jobs(query.limit(limit))]
 
+    async def of_subject(self, subject: Subject, limit: int) -> list[Job]:
+        """The newest jobs of a subject, the newest first: a read each."""
+        from google.cloud.firestore import FieldFilter
+
+        query = self._db.collection(COLLECTION).where(filter=FieldFilter("subject", "==", subject))
+        newest = query.order_by("created_at", direction="DESCENDING").limit(limit)
+        return [job async for job in _jobs(newest)]
+
     async def overdue(self, limit: int) -> list[Job]:
         """Active jobs without a sign of life, the longest overdue first: a read each."""
         from google.cloud.firestore import FieldFilter
@@ -237,6 +255,10 @@ async def _jobs(query: Any) -> AsyncIterator[Job]:
     async for snapshot in query.stream():
         if job := job_in(snapshot):
             yield job
+
+
+def _has(job: Job, changes: Mapping[str, Any]) -> bool:
+    return all(getattr(job, name) == value for name, value in changes.items())
 
 
 def _taken(subject: Subject, holder: Job | None) -> Problem:

@@ -1,0 +1,85 @@
+"""Whether what we depend on answers, and whether somebody has stopped a part of it."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from functions.ops.health import VITAL, Check
+from shared.search import IndexMissingError, SearchIndex
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from google.cloud.firestore import AsyncClient
+    from google.cloud.scheduler_v1 import CloudSchedulerAsyncClient
+    from google.cloud.tasks_v2 import CloudTasksAsyncClient
+
+# Nobody's document, and nobody's return: it only matters that there is an answer.
+_NOBODY = "health"
+
+
+async def database(db: "AsyncClient") -> list[Check]:
+    """One read."""
+    await db.collection(_NOBODY).document(_NOBODY).get()
+    return [Check(VITAL, "ok", "The database answers.")]
+
+
+async def index(connect: Callable[[], SearchIndex]) -> list[Check]:
+    """A record asked for by its id, with the key that searches have: that is no search, which Algolia would bill.
+
+    Args:
+        connect: gives the index, or raises ConfigurationError where there is no key.
+    """
+    try:
+        await connect().records([_NOBODY])
+    except IndexMissingError:
+        return [Check("index", "ok", "The index answers; nothing has been written to it yet.")]
+    return [Check("index", "ok", "The index answers.")]
+
+
+def judged_stopped(name: str, paused: Sequence[str], failed: Sequence[str] = ()) -> Check:
+    """Whether all queues, or all schedules, do what they are there for; the value is how many do not.
+
+    Args:
+        name: ``queues`` or ``schedules``.
+        paused: those that somebody has stopped.
+        failed: those whose last attempt went wrong.
+    """
+    said = [f"{', '.join(sorted(paused))} {_is(paused)} paused"] if paused else []
+    said += [f"the last attempt of {', '.join(sorted(failed))} failed"] if failed else []
+    if not said:
+        return Check(name, "ok", f"All {name} are running.", 0)
+    text = "; ".join(said)
+    advice = (
+        "Resume what was paused when its reason has passed." if paused else "See the log of its function."
+    )
+    return Check(name, "degraded", f"{text[:1].upper()}{text[1:]}.", len(paused) + len(failed), advice)
+
+
+def _is(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+async def queues(connect: Callable[[], "CloudTasksAsyncClient"], config: Settings) -> list[Check]:
+    """One request."""
+    from google.cloud.tasks_v2 import Queue
+
+    client = connect()
+    parent = f"projects/{config.google_cloud_project}/locations/{config.region}"
+    found = [queue async for queue in await client.list_queues(parent=parent)]
+    paused = [_short(queue.name) for queue in found if queue.state != Queue.State.RUNNING]
+    return [judged_stopped("queues", paused)]
+
+
+async def schedules(connect: Callable[[], "CloudSchedulerAsyncClient"], config: Settings) -> list[Check]:
+    """One request."""
+    from google.cloud.scheduler_v1 import Job
+
+    client = connect()
+    parent = f"projects/{config.google_cloud_project}/locations/{config.region}"
+    found = [job async for job in await client.list_jobs(parent=parent)]
+    paused = [_short(job.name) for job in found if job.state != Job.State.ENABLED]
+    failed = [_short(job.name) for job in found if job.state == Job.State.ENABLED and job.status.code]
+    return [judged_stopped("schedules", paused, failed)]
+
+
+def _short(name: str) -> str:
+    return name.rpartition("/")[2]
