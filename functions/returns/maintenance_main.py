@@ -32,8 +32,18 @@ async def maintain_return_index(request: Request) -> Response:
 @cache
 def _app() -> Response:
     db, config = clients.firestore(), settings()
-    jobs = Jobs(db, TaskQueues(clients.cloud_tasks, config), utc_now, {"returns": RETURN_MAINTENANCE})
-    runner = JobRunner(db, jobs, {}, utc_now)
+    queues = TaskQueues(clients.cloud_tasks, config)
+    jobs, runs = Jobs(db, queues, utc_now, {"returns": RETURN_MAINTENANCE}), SyncRuns(db, utc_now)
+    index = SearchIndex(clients.algolia(config, config.algolia_api_key), config.algolia_returns_index)
+
+    def sides() -> Sides:
+        return Sides(db, runs, index, config.algolia_max_record_bytes)
+
+    works: dict[JobKind, Work] = {
+        "audit": Audit(sides, utc_now),
+        "repair": Repair(db, jobs, runs, queues, sides, utc_now),
+    }
+    runner = JobRunner(db, jobs, works, utc_now)
     handler = TaskHandler(
         RETURN_MAINTENANCE,
         runner.run,
