@@ -8,13 +8,13 @@ from starlette.responses import Response
 
 from functions.returns.auditing import Audit
 from functions.returns.auditing_sides import Sides
+from functions.returns.reindex import Reindex
 from functions.returns.repairing import Repair
 from shared import clients
 from shared.auth import Authenticator
 from shared.clock import utc_now
 from shared.dead_letters import DeadLetters
 from shared.jobs.queues import RETURN_MAINTENANCE
-from shared.jobs.records import JobKind
 from shared.jobs.running import JobRunner, Work
 from shared.jobs.store import Jobs
 from shared.return_sync.runs import SyncRuns
@@ -39,9 +39,10 @@ def _app() -> Response:
     def sides() -> Sides:
         return Sides(db, runs, index, config.algolia_max_record_bytes)
 
-    works: dict[JobKind, Work] = {
+    works: dict[str, Work] = {
         "audit": Audit(sides, utc_now),
         "repair": Repair(db, jobs, runs, queues, sides, utc_now),
+        "reindex": Reindex(db, runs, index, utc_now, config.algolia_max_record_bytes),
     }
     runner = JobRunner(db, jobs, works, utc_now)
     handler = TaskHandler(
