@@ -159,6 +159,11 @@ class Letters:
         asked = self._filtered(status="open", queue=queue).order_by("created_at").limit(limit)
         return [_stored(snapshot) async for snapshot in asked.stream()]
 
+    async def of_trace(self, trace: str, limit: int) -> list[str]:
+        """The ids of some letters that bear a trace: a read each."""
+        asked = self._filtered(trace=trace).select(["trace"]).limit(limit)
+        return [snapshot.id async for snapshot in asked.stream()]
+
     async def discard(self, letter_id: str, operator: str, reason: str) -> StoredLetter:
         """Close a letter whose work nobody wants any more.
 

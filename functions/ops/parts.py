@@ -7,12 +7,19 @@ from functions.ops.control import QueueControl, Schedules
 from functions.ops.dead_letters import Letters
 from functions.ops.replay import Replays
 from functions.ops.runs import Runs
+from functions.ops.runs_jobs import JobRunsDesk
+from functions.ops.runs_prices import PriceRunsDesk
+from functions.ops.runs_sync import SyncRunsDesk
 from functions.ops.siblings import Siblings, http_client
 from functions.ops.stores import ProductImages, Stores
 from shared import clients
 from shared.auth import Authenticator
 from shared.clock import utc_now
+from shared.jobs.queues import EVERY_QUEUE
+from shared.jobs.store import Jobs
 from shared.outbox import Outbox
+from shared.return_sync.history import SyncHistory
+from shared.return_sync.runs import SyncRuns
 from shared.settings import settings
 from shared.tasks import TaskQueues
 
@@ -57,7 +64,20 @@ def siblings() -> Siblings:
 @cache
 def runs() -> Runs:
     """Runs of every kind."""
-    return Runs()
+    db = clients.firestore()
+    sync = SyncRuns(db, utc_now)
+    return Runs(
+        sync=SyncRunsDesk(sync, SyncHistory(db, sync), queues(), actions()),
+        prices=PriceRunsDesk(siblings(), actions()),
+        jobs=JobRunsDesk(jobs(), actions()),
+        letters=letters(),
+    )
+
+
+@cache
+def jobs() -> Jobs:
+    """Audits, repairs and re-indexing."""
+    return Jobs(clients.firestore(), queues(), utc_now, EVERY_QUEUE)
 
 
 @cache

@@ -1,16 +1,23 @@
-"""Runs of every kind as operators see them: of the returns sync, of prices, and jobs."""
+"""Runs of every kind as operators see and steer them: of the returns sync, of prices, and jobs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
+from pydantic import StringConstraints, TypeAdapter, ValidationError
+
+from functions.ops.dead_letters import Letters
 from shared.jobs.records import JobKind, Subject
+from shared.problems import Problem
 
 RunKind = Literal["sync", "prices", "audit", "repair", "reindex"]
 RunStatus = Literal[
     "waiting", "running", "cancelling", "done", "partial", "failed", "cancelled", "taken-over"
 ]
+RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,80}$")]
+
+_run_ids = TypeAdapter[str](RunId)
 
 
 @dataclass(frozen=True)
@@ -23,7 +30,9 @@ class Run:
         phase: what it is at, in words.
         by: who wanted it; ``""`` for a schedule or an event.
         window: the first and last time of change that a run of the sync covers.
-        done: records that were dealt with so far, of ``total``, where that is known.
+        unit: what is counted in ``done``: ``records``, or for price runs ``stores``.
+        done: as many were dealt with so far, of ``total``, where that is known.
+        options: what a job was asked for, such as the audit that is repaired.
         batches: of a run of the sync: how many have arrived, of how many, once that is known.
         took_over: the run that had been left unfinished, and whose window this one does again.
         error: why it failed.
@@ -42,8 +51,10 @@ class Run:
     purpose: str = ""
     by: str = ""
     window: tuple[datetime | None, datetime | None] | None = None
+    unit: Literal["records", "stores"] = "records"
     done: int = 0
     total: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     by_account: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     uses: Mapping[str, int] = field(default_factory=dict)
@@ -63,7 +74,7 @@ class Run:
         return max(0.0, ((self.finished_at or now) - (self.started_at or self.created_at)).total_seconds())
 
     def per_second(self, now: datetime) -> float | None:
-        """Records a second; ``None`` where nothing was counted."""
+        """How many of its unit a second; ``None`` where nothing was counted."""
         seconds = self.seconds(now)
         return self.done / seconds if self.done and seconds else None
 
@@ -76,8 +87,11 @@ class RunPage:
     next_cursor: str | None
 
 
-class Runs:
-    """Reads and steers runs of every kind. ``token`` is the operator's own: price runs are asked of their room."""
+class Desk(Protocol):
+    """Where runs of some kinds are dealt with. A ``token`` is the operator's own, for rooms that are asked over HTTP.
+
+    What is done is written into the audit log first; so is what is refused.
+    """
 
     async def page(self, kind: RunKind, limit: int, cursor: str | None, token: str) -> RunPage:
         """Runs of a kind, the newest first.
@@ -85,7 +99,6 @@ class Runs:
         Raises:
             Problem: 422, the cursor is not of this list.
         """
-        raise NotImplementedError
 
     async def get(self, kind: RunKind, run_id: str, token: str) -> Run:
         """One run.
@@ -93,31 +106,31 @@ class Runs:
         Raises:
             Problem: 404, there is none.
         """
-        raise NotImplementedError
 
     async def cancel(self, kind: RunKind, run_id: str, operator: str, token: str) -> Run:
         """Have a run end before its time.
 
         Raises:
-            Problem: 404, there is none; 409, it has ended (``not-active``), or a job's it is (``of-a-job``).
+            Problem: 404, there is none; 409, it has ended (``not-active``), or is part of a job (``of-a-job``).
         """
-        raise NotImplementedError
 
     async def resume(self, kind: RunKind, run_id: str, operator: str, token: str) -> Run:
         """Have a failed job go on from where it was.
 
         Raises:
-            Problem: 404; 409, it has not failed (``not-failed``), or another is active (``job-active``).
+            Problem: 404; 409, it has not failed (``not-failed``), or another one is active (``job-active``).
         """
-        raise NotImplementedError
 
     async def rerun(self, kind: RunKind, run_id: str, operator: str, token: str) -> Run:
-        """Do again what a run was for; for jobs this is another run.
+        """Do again what a run was for; of a job, this makes another run.
 
         Raises:
-            Problem: 404; 409, it cannot be (``not-rerunnable``), or another is active (``job-active``).
+            Problem: 404; 409, it cannot be (``not-rerunnable``), or another one is active (``job-active``).
         """
-        raise NotImplementedError
+
+
+class SyncDesk(Desk, Protocol):
+    """The desk of the returns sync."""
 
     async def resync(self, start: datetime, end: datetime, operator: str) -> Run:
         """Push again all returns that changed between two dates.
@@ -125,15 +138,92 @@ class Runs:
         Raises:
             Problem: 409, a run is active (``run-active``).
         """
-        raise NotImplementedError
 
-    async def start_job(
+
+class JobDesk(Desk, Protocol):
+    """The desk of jobs."""
+
+    async def start(
         self, kind: JobKind, subject: Subject, operator: str, options: Mapping[str, Any] | None = None
     ) -> Run:
         """Begin an audit, a repair (``{"audit": id}``) or a re-index (``{"forced": True}``, if need be).
 
         Raises:
-            Problem: 404, there is no such audit; 409, another job of the subject is active (``job-active``), or the
-                audit is not done (``audit-not-done``); 422, the subject knows no such job.
+            Problem: 409, another job of the subject is active (``job-active``), or the audit is not done
+                (``audit-not-done``); 422, there is no such audit, or no such job of the subject.
         """
-        raise NotImplementedError
+
+
+# As many dead letters as one run shows; the list of letters has all.
+_MAX_LETTERS = 20
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Reads and steers runs of every kind; its methods raise what those of :class:`Desk` do."""
+
+    sync: SyncDesk
+    prices: Desk
+    jobs: JobDesk
+    letters: Letters
+
+    async def page(self, kind: RunKind, limit: int, cursor: str | None, token: str) -> RunPage:
+        """Runs of a kind, the newest first."""
+        return await self._desk(kind).page(kind, limit, cursor, token)
+
+    async def get(self, kind: RunKind, run_id: str, token: str) -> Run:
+        """One run, with the dead letters that bear its trace."""
+        run = await self._desk(kind).get(kind, run_id, token)
+        if not run.trace:
+            return run
+        return replace(run, dead_letters=tuple(await self.letters.of_trace(run.trace, _MAX_LETTERS)))
+
+    async def cancel(self, kind: RunKind, run_id: str, operator: str, token: str) -> Run:
+        """Have a run end before its time."""
+        return await self._desk(kind).cancel(kind, run_id, operator, token)
+
+    async def resume(self, kind: RunKind, run_id: str, operator: str, token: str) -> Run:
+        """Have a failed job go on from where it was."""
+        return await self._desk(kind).resume(kind, run_id, operator, token)
+
+    async def rerun(self, kind: RunKind, run_id: str, operator: str, token: str) -> Run:
+        """Do again what a run was for."""
+        return await self._desk(kind).rerun(kind, run_id, operator, token)
+
+    async def resync(self, start: datetime, end: datetime, operator: str) -> Run:
+        """Push again all returns that changed between two dates: :meth:`SyncDesk.resync`."""
+        return await self.sync.resync(start, end, operator)
+
+    async def start_job(
+        self, kind: JobKind, subject: Subject, operator: str, options: Mapping[str, Any] | None = None
+    ) -> Run:
+        """Begin a job: :meth:`JobDesk.start`."""
+        return await self.jobs.start(kind, subject, operator, options)
+
+    def _desk(self, kind: RunKind) -> Desk:
+        match kind:
+            case "sync":
+                return self.sync
+            case "prices":
+                return self.prices
+            case "audit" | "repair" | "reindex":
+                return self.jobs
+
+
+def is_run_id(text: str) -> bool:
+    """Whether any run can have such an id."""
+    try:
+        _run_ids.validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def no_run(kind: RunKind, run_id: str) -> Problem:
+    """The answer when there is no such run."""
+    return Problem(404, "not-found", f"There is no run {run_id[:100]!r} of kind {kind}.")
+
+
+def not_active(status: RunStatus) -> Problem:
+    """The answer to who would cancel what has ended."""
+    return Problem(409, "not-active", f"The run has ended: {status}.")

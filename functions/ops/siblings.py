@@ -74,7 +74,7 @@ class Siblings:
                 answer = await self._client.request(method, path, headers=headers, **more)
         except (httpx.HTTPError, TimeoutError) as error:
             _log.warning("sibling.silent", extra={"function": function, "error": repr(error)})
-            raise _unavailable(f"{function} does not answer; try again in a moment.") from error
+            raise unavailable(f"{function} does not answer; try again in a moment.") from error
         content = _object(answer.content)
         if answer.is_success and content is not None:
             return content
@@ -100,7 +100,7 @@ def _problem(function: str, status: int, content: dict[str, Any] | None) -> Prob
     kind = str((content or {}).get("type", ""))
     if content is None or not 400 <= status < 500 or not kind.startswith(_KIND_PREFIX):
         _log.warning("sibling.failed", extra={"function": function, "status": status})
-        return _unavailable(f"{function} answered {status}; try again in a moment.")
+        return unavailable(f"{function} answered {status}; try again in a moment.")
     errors = [
         {"field": str(each.get("field", "")), "detail": str(each.get("detail", ""))}
         for each in content.get("errors", [])
@@ -109,5 +109,6 @@ def _problem(function: str, status: int, content: dict[str, Any] | None) -> Prob
     return Problem(status, kind.removeprefix(_KIND_PREFIX), str(content.get("detail", "")), errors=errors)
 
 
-def _unavailable(detail: str) -> Problem:
+def unavailable(detail: str) -> Problem:
+    """The answer when another function is not to be had, or makes no sense."""
     return Problem(503, "unavailable", detail, headers={"Retry-After": "1"})
