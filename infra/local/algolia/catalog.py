@@ -16,8 +16,10 @@ from .controls import Counters, Limits
 from .errors import ApiError, bad_request, index_missing
 from .inverted import InvertedIndex
 from .library import Library
+from .order import SortBy
 from .ranking import RankBy
 from .records import BatchResult, Operation, encoded
+from .schema import Schema
 from .settings import DEFAULTS, criteria_of, parse_replicas, schema_of, validated
 from .store import Index, Store
 
@@ -66,12 +68,14 @@ class Catalog:
     async def inverted(self, index: Index) -> InvertedIndex:
         """The inverted index to search this index in; its primary and all replicas share one."""
         family = [self._store.index_by_id(index.records_id), *self._store.replicas(index.records_id)]
-        rank_by = RankBy(criteria_of(self.settings(index), index.virtual), {})
-        return await self._library.get(
-            index.records_id,
-            schema_of(self.settings(one) for one in family),
-            {rank_by.sorts(), rank_by.trailing_sorts()},
-        )
+        return await self._library.get(index.records_id, self._schema(family), self._orders([index]))
+
+    def _schema(self, family: Sequence[Index]) -> Schema:
+        return schema_of(self.settings(one) for one in family)
+
+    def _orders(self, indexes: Sequence[Index]) -> set[tuple[SortBy, ...]]:
+        ranked = [RankBy(criteria_of(self.settings(index), index.virtual), {}) for index in indexes]
+        return {order for rank_by in ranked for order in (rank_by.sorts(), rank_by.trailing_sorts())}
 
     async def load(self) -> None:
         """Build the inverted index of every index, so that no search has to wait for that after a restart."""
@@ -313,14 +317,17 @@ class Catalog:
             raise bad_request(f"{destination} is a replica")
         return self._store.index(name), target
 
-    def move(self, name: str, destination: str) -> int:
+    async def move(self, name: str, destination: str) -> int:
         """Rename an index over another, whose replicas stay and show the new records.
+
+        The inverted index is there before, so that no search has to wait for it.
 
         A source that does not exist is ignored, as on Algolia.
 
         Raises:
             ApiError: 400 when the source is a replica or has replicas, or the destination is a replica.
         """
+        await self._prepare_move(name, destination)
         with self._store.transaction():
             if self._store.index(name) is not None:
                 source, target = self._ends(name, destination)
@@ -329,6 +336,13 @@ class Catalog:
                     raise bad_request(f"Cannot move {name}: it is a replica or has replicas")
                 self._replace(source, target)
             return self._task(destination)
+
+    async def _prepare_move(self, name: str, destination: str) -> None:
+        source, target = self._store.index(name), self._store.index(destination)
+        if source is None or source.primary_id:
+            return
+        family = [source, *(self._store.replicas(target.id) if target else ())]
+        await self._library.get(source.id, self._schema(family), self._orders(family))
 
     def _replace(self, source: Index, target: Index) -> None:
         replicas = self._store.replicas(target.id)

@@ -155,7 +155,7 @@ class WriteRoutes:
             case "copy":
                 return self._updated(self._catalog.copy(index, destination, _scopes(body.get("scope"))))
             case "move":
-                return self._updated(self._catalog.move(index, destination))
+                return self._updated(await self._catalog.move(index, destination))
         raise bad_request("operation must be copy or move")
 
     async def _set_settings(self, request: web.Request) -> web.Response:
