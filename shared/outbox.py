@@ -153,7 +153,9 @@ class Outbox:
         now = self._clock()
         identity = {"product_id": task.product_id, "version": task.version, "type": kind}
         source = {"user_id": user_id, "write_id": write_id, "trace": trace.current(), "created_at": now}
-        batch.create(self.document(task.event_id), identity | source | reopened(0, now) | {"error": ""})
+        batch.create(
+            self.document(task.event_id), identity | source | reopened(task.series, now) | {"error": ""}
+        )
 
     async def get(self, event_id: str) -> StoredEvent | None:
         """One event: one read."""
@@ -189,21 +191,26 @@ class Outbox:
 
     async def bury(self, event: StoredEvent, error: str) -> bool:
         """End a pending event as dead, with a letter about it; ``False`` if somebody else has changed it."""
-        letter = DeadLetter(
-            key=f"{event.task.event_id}/{event.series}",
-            queue=SUPPLY_CHAIN_SYNC.name,
-            function=SUPPLY_CHAIN_SYNC.function,
-            payload=event.task.model_dump(),
-            error=error,
-            attempts=event.attempts,
-            event=event.task.event_id,
-        )
+        letter = letter_about(event, error)
         batch = self._db.batch()
         DeadLetters(self._db, self._clock).write(batch, letter)
         self.write_change(batch, event, ended("dead", self._clock(), error))
         if buried := await _committed(batch):
             report(letter)
         return buried
+
+
+def letter_about(event: StoredEvent, error: str) -> DeadLetter:
+    """The letter that there is about an event once it has died."""
+    return DeadLetter(
+        key=f"{event.task.event_id}/{event.series}",
+        queue=SUPPLY_CHAIN_SYNC.name,
+        function=SUPPLY_CHAIN_SYNC.function,
+        payload=event.task.model_dump(),
+        error=error,
+        attempts=event.attempts,
+        event=event.task.event_id,
+    )
 
 
 async def _events(query: Any) -> AsyncIterator[StoredEvent]:

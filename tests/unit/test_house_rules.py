@@ -197,6 +197,9 @@ def _enqueued(source: str, names: Mapping[str, str]) -> Iterator[str]:
             case ast.ImportFrom(module="shared.storefronts", names=imported):
                 if any(name.name == "RebuildRequests" for name in imported):
                     yield names["STOREFRONT_REBUILD"]
+            case ast.ImportFrom(module="shared.jobs.queues", names=imported):
+                # Whoever works on a queue of jobs puts the next step on it.
+                yield from (names[name.name] for name in imported if name.name in names)
             case ast.Call(func=ast.Name(id="publish_images"), args=[_, constant, *_]):
                 yield names[ast.unparse(constant)]
 

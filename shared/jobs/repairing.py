@@ -1,0 +1,124 @@
+"""Repairing what an audit has found: each of its findings is mended, and then looked at again until it is well.
+
+Both take one page of findings a step, so that a repair of very much is no larger than one of little.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from shared.clock import Clock
+from shared.errors import PermanentError
+from shared.jobs.findings import Finding, FindingPage, Findings
+from shared.jobs.records import Job
+from shared.jobs.running import Step
+from shared.jobs.store import Jobs
+
+REPAIRED = "repaired"
+HEALED = "healed already"
+# What these begin says why a finding is not repaired yet, or will not be.
+PENDING = "pending: "
+FAILED = "failed: "
+
+# From the last finding that was mended until the first that is given up; what takes longer is left to its own retries.
+PATIENCE = timedelta(minutes=20)
+_PAUSE = timedelta(seconds=10)
+_AT_ONCE = 20
+
+Outcome = Callable[[int], Awaitable[str]]
+
+
+class Mending(Protocol):
+    """What a room knows of its findings. Each gives an outcome, and may be done again."""
+
+    async def mend(self, job: Job, finding: Finding, uses: Counter[str]) -> str:
+        """Set right what is still as it was found, or have it set right; then it is pending."""
+
+    async def check(self, finding: Finding, uses: Counter[str]) -> str:
+        """What has become of a finding that was pending."""
+
+
+@dataclass(frozen=True)
+class Repair:
+    """Works on repairs of a subject: a read and a write a page of findings, twice, and what mending takes."""
+
+    jobs: Jobs
+    findings: Findings
+    mending: Mending
+    clock: Clock
+
+    async def step(self, job: Job) -> Step:
+        """Mend a page of findings, or see what has become of one.
+
+        Raises:
+            PermanentError: there is no such audit.
+            TransientError: something is out of reach.
+        """
+        audit = str(job.options.get("audit") or "-")
+        total = job.total if job.state else await self._found_by(audit, job)
+        state = job.state or {"at": "mending", "after": ""}
+        pages = [page async for page in self.findings.pages(audit, state["after"], limit=1)]
+        if state["at"] == "mending":
+            return await self._mend(job, pages[0], total) if pages else self._to_checks(total)
+        return await self._check(job, pages[0]) if pages else Step(state, "done", is_last=True)
+
+    async def abandon(self, job: Job) -> None:
+        """Nothing is under way but work of other queues, which comes to its own end."""
+
+    async def _found_by(self, audit_id: str, job: Job) -> int:
+        audit = await self.jobs.get(audit_id)
+        if audit is None or (audit.kind, audit.subject) != ("audit", job.subject):
+            raise PermanentError(f"There is no audit {audit_id} of {job.subject}.")
+        return sum(audit.counts.get(kind, 0) for kind in ("missing", "extra", "different"))
+
+    async def _mend(self, job: Job, page: FindingPage, total: int | None) -> Step:
+        uses = Counter({"firestore_reads": 1})
+        outcomes = await _each(
+            len(page.findings), lambda place: self.mending.mend(job, page.findings[place], uses)
+        )
+        state = {"at": "mending", "after": page.name}
+        return Step(state, "mending", total=total, uses=uses, outcomes=[(page, outcomes)])
+
+    def _to_checks(self, total: int | None) -> Step:
+        state = {"at": "checking", "after": "", "until": (self.clock() + PATIENCE).isoformat()}
+        return Step(state, "checking", total=total)
+
+    async def _check(self, job: Job, page: FindingPage) -> Step:
+        uses = Counter({"firestore_reads": 1})
+
+        async def checked(place: int) -> str:
+            before = page.outcomes[place]
+            return await self.mending.check(page.findings[place], uses) if is_pending(before) else before
+
+        outcomes = await _each(len(page.findings), checked)
+        done = [(page, outcomes)]
+        if any(map(is_pending, outcomes)) and self.clock() < datetime.fromisoformat(job.state["until"]):
+            return Step(job.state, "checking", uses=uses, outcomes=done, pause=_PAUSE)
+        state, counts = {**job.state, "after": page.name}, Counter(map(_kind, outcomes))
+        return Step(state, "checking", done=len(outcomes), counts=counts, uses=uses, outcomes=done)
+
+
+def is_pending(outcome: str) -> bool:
+    """Whether it is too early to say what becomes of a finding."""
+    return outcome.startswith(PENDING)
+
+
+def _kind(outcome: str) -> str:
+    """As which an outcome is counted."""
+    if is_pending(outcome):
+        return "pending"
+    return {REPAIRED: "repaired", HEALED: "healed"}.get(outcome, "failed")
+
+
+async def _each(number: int, outcome: Outcome) -> Sequence[str]:
+    """The outcomes of a page, some of them made at a time."""
+    several = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(place: int) -> str:
+        async with several:
+            return await outcome(place)
+
+    return await asyncio.gather(*(one(place) for place in range(number)))
