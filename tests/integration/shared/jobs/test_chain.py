@@ -99,12 +99,28 @@ async def test_a_step_that_two_make_at_once_counts_once(world: World) -> None:
     await world.check_done(await world.only())
 
 
-async def test_a_task_that_comes_late_changes_nothing(world: World) -> None:
+async def test_a_task_that_comes_late_makes_no_step(world: World) -> None:
     await begun(world)
     first = world.queues.waiting[0]
+    await world.run_all()
+    await world.deliver(first)
+    await world.finish()
+    assert world.room.begun == [0]
     await world.until_quiet()
     await world.deliver(first)
     await world.finish()
+    assert world.room.begun == [0, 1, 2, 3]
+    await world.check_done(await world.only())
+
+
+async def test_a_task_of_a_chain_that_was_begun_anew_makes_no_step(world: World) -> None:
+    await begun(world, steps=1)
+    straggler = world.queues.waiting[0]
+    await world.jobs.restart(await world.only())
+    await world.deliver(straggler)
+    await world.finish()
+    assert world.room.begun == [0]
+    await world.until_quiet()
     await world.check_done(await world.only())
 
 

@@ -38,8 +38,11 @@ class Room:
 
     failure: Exception | None = None
     abandoned: list[str] = field(default_factory=list)
+    # As which step each that was begun was.
+    begun: list[int] = field(default_factory=list)
 
     async def step(self, job: Job) -> Step:
+        self.begun.append(job.step)
         await gate()
         if self.failure:
             raise self.failure
