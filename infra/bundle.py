@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[1]
 _FILES = ("main.py", "requirements.txt", "functions/products/openapi.json")
 _FOLDERS = ("functions", "shared")
 _MODULE = re.compile(r"(\w+/)+\w+\.py", re.ASCII)
+# What the operators' page is made of besides.
+_PAGE = re.compile(r"functions/ops/console/(templates/\w+\.html|static/\w+\.(css|js|svg))", re.ASCII)
 # The earliest that a zip can say: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.4.6.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
@@ -24,7 +26,7 @@ _REGULAR_FILE_READ_BY_ALL = 0o100644 << 16
 
 
 def bundled(root: Path = ROOT) -> list[str]:
-    """The files that are deployed, relative to ``root``, sorted: some by name, and of the folders all modules.
+    """The files that are deployed, relative to ``root``, sorted: some by name, of the folders all modules, and the page.
 
     They are, tracked by git or not: what runs locally is what runs there. Hidden files and what Python compiled are
     left out.
@@ -33,9 +35,13 @@ def bundled(root: Path = ROOT) -> list[str]:
         ValueError: a folder has something else: an editor's copy, a key, or data that has to be named here.
     """
     found = {name for folder in _FOLDERS for name in _within(root, folder)} - {*_FILES}
-    if strangers := sorted(name for name in found if not _MODULE.fullmatch(name)):
+    if strangers := sorted(name for name in found if not _is_known(name)):
         raise ValueError(f"neither modules nor named in infra/bundle.py: {', '.join(map(repr, strangers))}")
     return sorted({*_FILES, *found})
+
+
+def _is_known(name: str) -> bool:
+    return bool(_MODULE.fullmatch(name) or _PAGE.fullmatch(name))
 
 
 def _within(root: Path, folder: str) -> Iterator[str]:

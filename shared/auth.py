@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import jwt
@@ -86,7 +87,15 @@ class TokenVerifier:
         Raises:
             Problem: 401 without a good token, 503 when the issuer's keys cannot be had.
         """
-        return await self._signed(_bearer_token(request), audience)
+        return await self.claims_of(_bearer_token(request), audience)
+
+    async def claims_of(self, token: str, audience: str) -> dict[str, Any]:
+        """The claims of a token that did not come in a header, made for ``audience``.
+
+        Raises:
+            Problem: 401 and 503, as :meth:`claims`.
+        """
+        return await self._signed(token, audience)
 
     async def claims_behind_cloud_run(self, request: Request) -> dict[str, Any]:
         """The claims of a bearer token that Cloud Run has checked before it let the request in.
@@ -195,6 +204,15 @@ class Authenticator:
             Problem: 401 or 503, as :meth:`TokenVerifier.claims`.
         """
         return _principal(await self._users.claims(request, self._settings.auth_audience))
+
+    async def user_with(self, token: str) -> tuple[Principal, datetime]:
+        """Whose token this is, and when it ends: of one that a browser holds and no header carries.
+
+        Raises:
+            Problem: 401 or 503, as :meth:`TokenVerifier.claims`.
+        """
+        claims = await self._users.claims_of(token, self._settings.auth_audience)
+        return _principal(claims), datetime.fromtimestamp(int(claims["exp"]), UTC)
 
     async def platform(self, request: Request, function: str, service_account: str) -> None:
         """Let pass only the platform's own caller: ``service_account``, with a token made for ``function``.

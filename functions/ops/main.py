@@ -7,12 +7,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from functions.ops import parts
+from functions.ops.console.app import Console
 from functions.ops.dead_letters_api import DeadLettersApi
 from functions.ops.glance import Glance
 from functions.ops.health_api import HealthApi
 from functions.ops.looking import health_checks
+from shared import clients
 from shared.clock import utc_now
 from shared.http import http_app
+from shared.settings import settings
 
 
 @functions_framework.aio.http
@@ -28,5 +31,24 @@ def _app() -> Response:
     routes = [
         *DeadLettersApi(auth, parts.letters(), parts.replays()).routes(),
         *HealthApi(auth, checks, Glance(checks, utc_now)).routes(),
+        *_console().routes(),
     ]
     return http_app(routes)
+
+
+def _console() -> Console:
+    return Console(
+        auth=parts.authenticator(),
+        config=settings(),
+        clock=utc_now,
+        db=clients.firestore(),
+        actions=parts.actions(),
+        health=health_checks(),
+        letters=parts.letters(),
+        replays=parts.replays(),
+        runs=parts.runs(),
+        schedules=parts.schedules(),
+        queues=parts.queue_control(),
+        stores=parts.stores(),
+        images=parts.product_images(),
+    )

@@ -20,6 +20,8 @@ TREE = {
     "requirements.txt": "orjson==3.13.0\n",
     "functions/shop/main.py": "# Größe\n",
     "functions/products/openapi.json": "{}",
+    "functions/ops/console/templates/base.html": "<!doctype html>",
+    "functions/ops/console/static/app.css": "body {}",
     "functions/shop/__pycache__/main.cpython-313.pyc": "compiled",
     "functions/.env": "API_KEY=secret",
     "shared/clock.py": "",
@@ -29,6 +31,8 @@ TREE = {
     "README.md": "",
 }
 BUNDLED = [
+    "functions/ops/console/static/app.css",
+    "functions/ops/console/templates/base.html",
     "functions/products/openapi.json",
     "functions/shop/main.py",
     "main.py",
@@ -93,6 +97,9 @@ def test_its_entries_have_no_time_no_owner_and_no_compression(tmp_path: Path) ->
         "functions/shop/main.py.orig",
         "functions/shop/#main.py#",
         "functions/service-account.json",
+        "functions/ops/console/templates/notes.txt",
+        "functions/ops/console/static/token.json",
+        "functions/shop/templates/base.html",
         "functions/old shop/main.py",
         "functions/größe.py",
         "shared/key.pem",
@@ -101,7 +108,7 @@ def test_its_entries_have_no_time_no_owner_and_no_compression(tmp_path: Path) ->
 )
 def test_what_only_lies_there_is_not_deployed_but_named(tmp_path: Path, stranger: str) -> None:
     root = checkout(tmp_path / "shop")
-    (root / stranger).parent.mkdir(exist_ok=True)
+    (root / stranger).parent.mkdir(parents=True, exist_ok=True)
     (root / stranger).write_text("secret")
     with pytest.raises(ValueError, match=re.escape(stranger)):
         write(tmp_path / "it.zip", root)

@@ -1,0 +1,1 @@
+"""The operators' page: what the API below ``/ops`` says and does, for a browser."""

@@ -1,0 +1,82 @@
+"""``/ops/console/audits``: what was found that is not as it should be, and what was done about it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from functions.ops.console.door import Door
+from functions.ops.console.finding_lists import FindingFilter, FindingLists
+from functions.ops.console.panels import panel
+from functions.ops.console.rendering import Pages, Visit
+from functions.ops.runs import Run, RunKind, Runs
+from shared.jobs.records import FindingKind, Subject
+
+SUBJECTS: tuple[Subject, ...] = get_args(Subject)
+_KINDS: tuple[RunKind, ...] = ("audit", "repair", "reindex")
+_LOOKED_AT = 20
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Maintenance:
+    """The latest jobs about a subject, the newest first."""
+
+    subject: Subject
+    runs: Sequence[Run]
+
+    @property
+    def last_audit(self) -> Run | None:
+        return next((run for run in self.runs if run.kind == "audit"), None)
+
+    @property
+    def active(self) -> Run | None:
+        return next((run for run in self.runs if run.is_active), None)
+
+
+@dataclass(frozen=True)
+class AuditPages:
+    """Audits, repairs and re-indexing."""
+
+    door: Door
+    pages: Pages
+    runs: Runs
+    lists: FindingLists
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/console/audits", self.door.page(self.list), methods=["GET"]),
+            Route("/console/audits/{audit}", self.door.page(self.show), methods=["GET"]),
+        ]
+
+    async def list(self, visit: Visit) -> Response:
+        """Of each subject what was done lately, and what may be."""
+        pages = await asyncio.gather(
+            *(self.runs.page(kind, _LOOKED_AT, None, visit.token) for kind in _KINDS)
+        )
+        runs = sorted(
+            (run for page in pages for run in page.runs), key=lambda run: run.created_at, reverse=True
+        )
+        found = [
+            Maintenance(subject, [run for run in runs if run.subject == subject][:_SHOWN])
+            for subject in SUBJECTS
+        ]
+        return self.pages.shown(visit, "audits.html", maintenance=found)
+
+    async def show(self, visit: Visit) -> Response:
+        """An audit with its findings, those of an account or a kind alone if that is asked for."""
+        audit_id, wanted = visit.request.path_params["audit"], FindingFilter.of(visit.query)
+        # Not at once: the findings of what is no audit are nobody's business.
+        run = await self.runs.get("audit", audit_id, visit.token)
+        findings = await panel(self.lists.page(run.id, wanted, visit.query.get("cursor", "")))
+        return self.pages.shown(
+            visit,
+            "audit.html",
+            run=run,
+            wanted=wanted,
+            findings=findings,
+            kinds=get_args(FindingKind),
+        )

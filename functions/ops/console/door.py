@@ -1,0 +1,79 @@
+"""The way to every page: who is signed in is let through, and what goes wrong is shown as a page."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from functions.ops.console.forms import read_form
+from functions.ops.console.paths import with_query
+from functions.ops.console.rendering import Pages, Visit
+from functions.ops.console.seals import require_own_form
+from functions.ops.console.session import Session, Sessions
+from shared.clock import Clock
+from shared.http import Handler, problem_of
+from shared.problems import Problem
+
+Page = Callable[[Visit], Awaitable[Response]]
+FormPage = Callable[[Visit, Mapping[str, str]], Awaitable[Response]]
+
+
+class Door:
+    """Lets operators in who are signed in, and sends others to do so.
+
+    Args:
+        base_url: of the deployment, from where forms have to come.
+    """
+
+    def __init__(self, sessions: Sessions, pages: Pages, base_url: str, clock: Clock) -> None:
+        self._sessions = sessions
+        self._pages = pages
+        self._base_url = base_url
+        self._clock = clock
+
+    def page(self, page: Page) -> Handler:
+        """A page that changes nothing."""
+
+        async def handle(request: Request) -> Response:
+            session, refusal = await self._session(request)
+            if session is None:
+                return refusal or self._to_sign_in(request)
+            return await self._answered(Visit(request, session, self._clock()), page)
+
+        return handle
+
+    def form(self, page: FormPage) -> Handler:
+        """What a form of ours is sent to."""
+
+        async def checked(visit: Visit) -> Response:
+            form = await read_form(visit.request)
+            require_own_form(visit.request, form, visit.session.token, self._base_url)
+            return await page(visit, form)
+
+        return self.page(checked)
+
+    async def _session(self, request: Request) -> tuple[Session | None, Response | None]:
+        try:
+            return await self._sessions.of(request), None
+        except Problem as problem:
+            refusal = self._pages.refused(problem)
+            if problem.status == 403:
+                self._sessions.end(refusal)
+            return None, refusal
+
+    def _to_sign_in(self, request: Request) -> Response:
+        """To sign in, and back: to where a form was, if one was sent."""
+        path = request.scope["path"].rstrip("/")
+        query = request.scope["query_string"].decode("latin-1")
+        there = f"{self._pages.prefix}{path}{'?' + query if query else ''}"
+        ended = "1" if self._sessions.cookie in request.cookies else ""
+        asked = {"next": self._pages.own(there), "ended": ended}
+        answer = self._pages.redirect(with_query(f"{self._pages.prefix}/console/sign-in", asked))
+        self._sessions.end(answer)
+        return answer
+
+    async def _answered(self, visit: Visit, page: Page) -> Response:
+        try:
+            return await page(visit)
+        except Exception as error:
+            return self._pages.refused(problem_of(error), visit)
