@@ -92,10 +92,11 @@ class Repair:
         """What was touched only counts as changed, and the next run of the sync finds nothing wrong with that."""
 
     async def _begin(self, job: Job, sides: Sides) -> Step:
-        audit = await self._jobs.get(str(job.options.get("audit") or "-"))
+        wanted = str(job.options.get("audit", ""))
+        audit = await self._jobs.get(wanted) if is_document_id(wanted) else None
         sides.uses["firestore_reads"] += 1
         if audit is None or (audit.kind, audit.subject) != ("audit", "returns"):
-            raise PermanentError(f"There is no audit of returns {job.options.get('audit')!r}.")
+            raise PermanentError(f"There is no audit of returns called {wanted!r}.")
         if await sides.index_size() is None:
             raise PermanentError("There is no index to repair. A re-index makes one, with its settings.")
         found = sum(audit.counts.get(kind, 0) for kind in ("missing", "extra", "different"))
