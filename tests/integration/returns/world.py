@@ -83,20 +83,20 @@ class FirestoreServer(steps.FirestoreServer):
 class World(Workshop):
     """The returns sync with everything around it."""
 
-    def __init__(self, db: AsyncClient, clock: Clock, stats: Stats) -> None:
+    def __init__(self, db: AsyncClient, clock: Clock, stats: Stats, index: Any = None) -> None:
         super().__init__()
         self.clock = clock
         self.db = db
         self._stats = stats
         self.queues = FakeQueues()
-        self.index = FakeIndex(clock)
+        self.index = index or FakeIndex(clock)
         self.runs = SyncRuns(db, clock.now)
         self.ingestion = Ingestion(db, clock.now)
         self._planner = Planner(db, self.runs, self.queues, IndexSettings(db, self.index), clock.now)  # type: ignore[arg-type]
         self._processor = Processor(
             db=db,
             runs=self.runs,
-            index=self.index,  # type: ignore[arg-type]
+            index=self.index,
             dead_letters=DeadLetters(db, clock.now),
             clock=clock.now,
             max_record_bytes=MAX_RECORD_BYTES,
@@ -127,12 +127,15 @@ class World(Workshop):
         await self.begin(task.queue, lambda: self._deliver(task))
 
     async def _deliver(self, task: Task) -> None:
-        run = self._planner.run if task.queue == RETURN_SYNC.name else self._processor.run
         try:
-            await run(task.payload)  # type: ignore[arg-type]
+            await self._run(task)
         except (TransientError, asyncio.CancelledError):
             self.queues.waiting.append(task)
             raise
+
+    async def _run(self, task: Task) -> None:
+        run = self._planner.run if task.queue == RETURN_SYNC.name else self._processor.run
+        await run(task.payload)  # type: ignore[arg-type]
 
     # What the test decides
 

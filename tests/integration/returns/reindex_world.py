@@ -1,0 +1,203 @@
+"""The returns sync with a re-index going on beside it, a step at a time and killed at any step."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from google.cloud.firestore import AsyncClient
+
+from functions.returns.batches import PUSH_TIME
+from functions.returns.reindex import Reindex
+from infra.local.clock import Clock
+from infra.local.firestore.stats import Stats
+from shared.errors import TransientError
+from shared.jobs.queues import RETURN_MAINTENANCE
+from shared.jobs.records import Job, JobTask
+from shared.jobs.running import JobRunner
+from shared.jobs.store import Jobs
+from shared.search import BrowsedPage, IndexMissingError, RefusedError
+from shared.tasks import Attempt
+from tests.integration import steps
+from tests.integration.returns.world import MAX_RECORD_BYTES, World
+from tests.integration.steps import Task, gate
+
+LIVE = "order_returns"
+Records = dict[str, dict[str, Any]]
+
+
+class FakeAlgolia:
+    """An application with its indices. What it has accepted it does later, in that order, when it is asked for."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.indices: dict[str, Records] = {}
+        self.requests = 0
+        # How many moves it has accepted.
+        self.moves = 0
+        self.refuses: set[str] = set()
+        self._accepted: list[Callable[[dict[str, Records]], None]] = []
+        self._done = 0
+
+    def accept(self, task: Callable[[dict[str, Records]], None]) -> int:
+        """Take a task in; its number."""
+        self._accepted.append(task)
+        return self._done + len(self._accepted)
+
+    def is_done(self, task: int) -> bool:
+        """Whether it is; if not, it will be when somebody asks again."""
+        is_done = task <= self._done
+        self.settle()
+        return is_done
+
+    def settle(self) -> None:
+        """Do all that has been accepted."""
+        for task in self._accepted:
+            task(self.indices)
+        self._done += len(self._accepted)
+        self._accepted.clear()
+
+    def to_be(self, name: str = LIVE) -> Records:
+        """What an index will hold once all that has been accepted is done."""
+        after = copy.deepcopy(self.indices)
+        for task in self._accepted:
+            task(after)
+        return after.get(name, {})
+
+    def temporary(self) -> set[str]:
+        """The names of what is beside the live index."""
+        return {name for name in self.indices if name != LIVE}
+
+
+class FakeIndex:
+    """One of its indices, as the product sees it. A request that is on its way for too long has timed out."""
+
+    def __init__(self, algolia: FakeAlgolia, name: str = LIVE) -> None:
+        self.algolia = algolia
+        self.name = name
+
+    @property
+    def requests(self) -> int:
+        """How many there have been, of all indices."""
+        return self.algolia.requests
+
+    def sibling(self, name: str) -> "FakeIndex":
+        return FakeIndex(self.algolia, name)
+
+    async def _write(
+        self, task: Callable[[dict[str, Records]], None], accepted: Callable[[], None] = lambda: None
+    ) -> int:
+        sent = self.algolia.clock.now()
+        await gate()
+        if self.algolia.clock.now() - sent > PUSH_TIME:
+            raise TransientError("timed out")
+        self.algolia.requests += 1
+        number = self.algolia.accept(task)
+        accepted()
+        await gate()
+        return number
+
+    async def batch(self, requests: Sequence[dict[str, Any]]) -> int:
+        if self.algolia.refuses.intersection(each["body"]["objectID"] for each in requests):
+            raise RefusedError("one of them is not acceptable")
+
+        def apply(indices: dict[str, Records]) -> None:
+            records = indices.setdefault(self.name, {})
+            for each in requests:
+                records.pop(each["body"]["objectID"], None)
+                if each["action"] == "addObject":
+                    records[each["body"]["objectID"]] = each["body"]
+
+        return await self._write(apply)
+
+    async def set_settings(self, settings: Mapping[str, Any], replica: str = "") -> None:
+        await self._write(lambda indices: None if replica else indices.setdefault(self.name, {}) and None)
+
+    async def copy_settings_to(self, destination: str) -> int:
+        return await self._write(lambda indices: indices.setdefault(destination, {}) and None)
+
+    async def move_to(self, destination: str) -> int:
+        def apply(indices: dict[str, Records]) -> None:
+            if self.name in indices:
+                indices[destination] = indices.pop(self.name)
+
+        def accepted() -> None:
+            self.algolia.moves += 1
+
+        return await self._write(apply, accepted)
+
+    async def drop(self) -> int:
+        return await self._write(lambda indices: indices.pop(self.name, None) and None)
+
+    async def is_published(self, task: int) -> bool:
+        await gate()
+        return self.algolia.is_done(task)
+
+    async def records(self, ids: Sequence[str]) -> list[dict[str, Any] | None]:
+        await gate()
+        return [self._content().get(each) for each in ids]
+
+    async def browse(self, attributes: Sequence[str], cursor: str = "") -> BrowsedPage:
+        await gate()
+        return BrowsedPage([], "", len(self._content()))
+
+    def _content(self) -> Records:
+        if self.name not in self.algolia.indices:
+            raise IndexMissingError(f"no index {self.name}")
+        return self.algolia.indices[self.name]
+
+
+class FirestoreServer(steps.FirestoreServer):
+    """The local Firestore, and worlds in it."""
+
+    def world(self) -> "ReindexWorld":
+        """A world of its own. To be called inside the loop that serves."""
+        return ReindexWorld(self.database(), self.clock, self.service.stats)
+
+
+class ReindexWorld(World):
+    """The sync and its index, and jobs that build the index anew."""
+
+    def __init__(self, db: AsyncClient, clock: Clock, stats: Stats) -> None:
+        self.algolia = FakeAlgolia(clock)
+        super().__init__(db, clock, stats, FakeIndex(self.algolia))
+        self.jobs = Jobs(db, self.queues, clock.now, {"returns": RETURN_MAINTENANCE})  # type: ignore[arg-type]
+        work = Reindex(db, self.runs, self.index, clock.now, MAX_RECORD_BYTES)
+        self._runner = JobRunner(db, self.jobs, {"reindex": work}, clock.now)
+
+    async def _run(self, task: Task) -> None:
+        if isinstance(task.payload, JobTask):
+            await self._runner.run(task.payload, Attempt("task", 1, 12))
+        else:
+            await super()._run(task)
+
+    # What the test decides
+
+    async def reindex(self, **options: Any) -> Job:
+        """Begin a job; its steps wait in the queue."""
+        return await self.jobs.start("reindex", "returns", "ola", options)
+
+    async def cancel(self, job: Job) -> None:
+        """Have a job end before its time, as soon as nobody is at a step of it."""
+        latest = await self.job(job)
+        await self.jobs.cancel(latest)
+
+    async def job(self, job: Job) -> Job:
+        """As it is now."""
+        latest = await self.jobs.get(job.id)
+        assert latest is not None
+        return latest
+
+    async def until_rest(self) -> None:
+        """Until nothing waits any more; time passes between attempts."""
+        await self._until_rest()
+        self.algolia.settle()
+
+    async def until_stage(self, job: Job, stage: str) -> None:
+        """Work on whatever waits until a job has come to a stage."""
+        for _ in range(50):
+            if (await self.job(job)).state.get("stage") == stage:
+                return
+            await self.run_all()
+            self.clock.advance(timedelta(seconds=1).total_seconds())
+        raise AssertionError(f"never came to {stage}: {await self.job(job)}")
