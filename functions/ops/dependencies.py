@@ -4,22 +4,23 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from functions.ops.health import VITAL, Check
+from functions.ops.heartbeat import Heartbeat, judged_heartbeat
+from shared.clock import Clock
 from shared.search import IndexMissingError, SearchIndex
 from shared.settings import Settings
 
 if TYPE_CHECKING:
-    from google.cloud.firestore import AsyncClient
     from google.cloud.scheduler_v1 import CloudSchedulerAsyncClient
     from google.cloud.tasks_v2 import CloudTasksAsyncClient
 
-# Nobody's document, and nobody's return: it only matters that there is an answer.
+# Nobody's return: it only matters that there is an answer.
 _NOBODY = "health"
 
 
-async def database(db: "AsyncClient") -> list[Check]:
-    """One read."""
-    await db.collection(_NOBODY).document(_NOBODY).get()
-    return [Check(VITAL, "ok", "The database answers.")]
+async def database(heartbeat: Heartbeat, clock: Clock) -> list[Check]:
+    """One read: whether the database answers, and whether it takes what sweepers write."""
+    beat_at = await heartbeat.read()
+    return [Check(VITAL, "ok", "The database answers."), judged_heartbeat(beat_at, clock())]
 
 
 async def index(connect: Callable[[], SearchIndex]) -> list[Check]:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from functions.ops.jobs_sweeper import JobSweeper, Lookout
-from functions.ops.looking import health_checks
+from functions.ops.looking import health_checks, heartbeat
 from functions.ops.nightly_audits import NIGHTLY, NightlyAudits
 from shared import clients
 from shared.auth import Authenticator
@@ -42,12 +42,13 @@ def _jobs() -> Jobs:
 @cache
 def _sweeper() -> Response:
     auth, config = Authenticator(settings()), settings()
-    sweeper, lookout = JobSweeper(_jobs()), Lookout(health_checks())
+    sweeper, lookout = JobSweeper(_jobs()), Lookout(health_checks(), heartbeat())
 
     async def sweep(request: Request) -> Response:
         await auth.platform(request, SWEEPER, config.scheduler_service_account)
-        mended = await sweeper.sweep()
-        return json_response({"jobs": mended, "health": (await lookout.report()).sentence})
+        # First, since with the database out of reach there is nothing to sweep, but something to say.
+        health = await lookout.report()
+        return json_response({"jobs": await sweeper.sweep(), "health": health.sentence})
 
     return http_app([Route("/", sweep, methods=["POST"])])
 

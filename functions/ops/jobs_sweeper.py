@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from functions.ops.health import FRESHNESS, Health, HealthChecks
+from functions.ops.heartbeat import Heartbeat
 from shared.errors import TransientError
 from shared.jobs.records import MAX_RESTARTS, Job
 from shared.jobs.store import Jobs
@@ -69,9 +70,11 @@ class Lookout:
     """Writes down whether all is well: charts and alerts are cut from the line."""
 
     checks: HealthChecks
+    heartbeat: Heartbeat
 
     async def report(self) -> Health:
-        """Look, and log ``health.checked``."""
+        """Leave a sign of life, look, and log ``health.checked``. Never fails."""
+        await self.heartbeat.beat()
         health = await self.checks.look()
         level = logging.INFO if health.status == "ok" else logging.WARNING
         _log.log(level, "health.checked", extra=summary(health))

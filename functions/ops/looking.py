@@ -6,6 +6,7 @@ from functions.ops import dependencies
 from functions.ops.backlogs import OVERDUE, Backlogs
 from functions.ops.freshness import Freshness
 from functions.ops.health import FRESHNESS, VITAL, HealthChecks, Probe
+from functions.ops.heartbeat import Heartbeat
 from functions.ops.jobs_health import SUBJECTS, JobsHealth
 from shared import clients
 from shared.clock import utc_now
@@ -23,13 +24,19 @@ def _index() -> SearchIndex:
 
 
 @cache
+def heartbeat() -> Heartbeat:
+    """The sign of life that the sweeper of jobs leaves."""
+    return Heartbeat(clients.firestore(), utc_now)
+
+
+@cache
 def health_checks() -> HealthChecks:
     """Everything that there is to look at, the most important first: some twenty reads and three requests a look."""
     db, config = clients.firestore(), settings()
     jobs = Jobs(db, TaskQueues(clients.cloud_tasks, config), utc_now, EVERY_QUEUE)
     backlogs, of_jobs = Backlogs(db, utc_now), JobsHealth(jobs, utc_now)
     probes: dict[str, Probe] = {
-        VITAL: partial(dependencies.database, db),
+        VITAL: partial(dependencies.database, heartbeat(), utc_now),
         "index": partial(dependencies.index, _index),
         FRESHNESS: Freshness(db, utc_now).checks,
         "dead letters": backlogs.letters,
