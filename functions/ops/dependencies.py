@@ -44,19 +44,12 @@ def judged_stopped(name: str, paused: Sequence[str], failed: Sequence[str] = ())
         paused: those that somebody has stopped.
         failed: those whose last attempt went wrong.
     """
-    said = [f"{', '.join(sorted(paused))} {_is(paused)} paused"] if paused else []
-    said += [f"the last attempt of {', '.join(sorted(failed))} failed"] if failed else []
+    said = [f"Of the {name} paused: {', '.join(sorted(paused))}."] if paused else []
+    said += [f"The last attempt failed of {', '.join(sorted(failed))}."] if failed else []
     if not said:
         return Check(name, "ok", f"All {name} are running.", 0)
-    text = "; ".join(said)
-    advice = (
-        "Resume what was paused when its reason has passed." if paused else "See the log of its function."
-    )
-    return Check(name, "degraded", f"{text[:1].upper()}{text[1:]}.", len(paused) + len(failed), advice)
-
-
-def _is(names: Sequence[str]) -> str:
-    return "is" if len(names) == 1 else "are"
+    advice = "Resume what was paused when its reason has passed." if paused else "See the log of its function."
+    return Check(name, "degraded", " ".join(said), len(paused) + len(failed), advice)
 
 
 async def queues(connect: Callable[[], "CloudTasksAsyncClient"], config: Settings) -> list[Check]:

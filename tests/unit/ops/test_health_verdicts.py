@@ -124,7 +124,7 @@ def test_what_is_paused_or_failed_is_named() -> None:
     assert judged_stopped("queues", []).status == "ok"
     check = judged_stopped("schedules", ["b", "a"], ["c"])
     assert (check.status, check.value) == ("degraded", 3)
-    assert check.detail == "A, b are paused; the last attempt of c failed."
+    assert check.detail == "Of the schedules paused: a, b. The last attempt failed of c."
 
 
 def test_a_sweeper_that_does_not_come_is_missed() -> None:
