@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3 chooses the interpreter; ARGS="-k name" goes to pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint openapi bundle bundle-test infra-test browser-test bench-returns bench-products bench-images bench-prices bench-storefront bench-cold-start costs simulate lock clean
+.PHONY: help run test test-long lint openapi bundle bundle-test infra-test browser-test drills bench-returns bench-products bench-images bench-prices bench-storefront bench-cold-start costs simulate lock clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -70,6 +70,9 @@ infra-test: $(INSTALLED) $(CHECKOV) ## Terraform, checked without a cloud (needs
 browser-test: $(INSTALLED) ## The operators' page in a real browser, with accessibility checks (needs Chromium: CHROMIUM=)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-browser.txt
 	@$(BIN)/python -m pytest tests/browser -n logical --dist loadfile $(ARGS)
+
+drills: $(INSTALLED) ## The drills of docs/operations.md, with their logs (DRILL_MINUTES=10: of load and kills, DRILL_SEED=)
+	@$(BIN)/python -m pytest tests/e2e/drills -n0 -s $(ARGS)
 
 bench-returns: $(INSTALLED) ## Returns sync, measured: speed, cost, and the per-document way beside it
 	@$(BIN)/python -m tests.benchmarks.returns $(ARGS)

@@ -203,7 +203,21 @@ class Campaign:
         return state
 
     def check(self) -> None:
-        """The index is the projection of ``order_returns``, nothing acknowledged is lost, and nobody is stuck."""
+        """All of the sync is as it should be, and each bad record has its letter."""
+        stored = self.check_sync()
+        letters = documents(self.database, "dead_letters").values()
+        reported = sorted(
+            json.loads(letter["payload"]).get("return_id", letter["error"]) for letter in letters
+        )
+        assert reported == sorted(return_id for return_id in stored if return_id.startswith("poison-"))
+        assert self.poisoned <= set(reported)
+
+    def check_sync(self) -> dict[str, dict[str, Any]]:
+        """The index is the projection of ``order_returns``, nothing acknowledged is lost, and nobody is stuck.
+
+        Returns:
+            ``order_returns``, by id.
+        """
         state = self.state()
         now = datetime.fromisoformat(self.cloud.http.get("/_local/clock").json()["now"])
         assert state["status"] == 0
@@ -214,12 +228,7 @@ class Campaign:
         self._check_index(stored, state["end_date"])
         for return_id, at in self.acknowledged.items():
             assert stored[return_id]["external_updated_at"] >= at, return_id
-        letters = documents(self.database, "dead_letters").values()
-        reported = sorted(
-            json.loads(letter["payload"]).get("return_id", letter["error"]) for letter in letters
-        )
-        assert reported == sorted(return_id for return_id in stored if return_id.startswith("poison-"))
-        assert self.poisoned <= set(reported)
+        return stored
 
     def _check_index(self, stored: dict[str, dict[str, Any]], as_of: datetime) -> None:
         decisions = [

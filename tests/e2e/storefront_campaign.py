@@ -141,6 +141,10 @@ class StorefrontCampaign:
         answer = self._asked("PUT", f"/categories/{category_id}", json=body)
         assert answer is None or answer.status_code in (200, 201, 409, 422), answer.text
 
+    def ask_for(self, store: str, action: str) -> None:
+        """Have a store rebuilt, or rolled back, if that comes through."""
+        self._asked("POST", f"/storefront/{store}:{action}", json={})
+
     def _asked(self, method: str, path: str, **request: Any) -> httpx.Response | None:
         """An answer that is no sign of trouble, if there is one."""
         try:
@@ -200,7 +204,7 @@ class StorefrontCampaign:
                 category, parent = own.choice(self.categories), own.choice([None, *self.categories])
                 return lambda: self.change_category(category, parent, own.choice(_NAMES))
             case "rebuild" | "rollback" as action:
-                return lambda: self._asked("POST", f"/storefront/{store}:{action}", json={})
+                return lambda: self.ask_for(store, action)
             case "sweep":
                 return self.sweep
             case "kill":
