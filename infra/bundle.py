@@ -26,7 +26,7 @@ _REGULAR_FILE_READ_BY_ALL = 0o100644 << 16
 
 
 def bundled(root: Path = ROOT) -> list[str]:
-    """The files that are deployed, relative to ``root``, sorted: some by name, of the folders all modules, and the page.
+    """The files that are deployed, relative to ``root``, sorted: some by name, of the folders all modules and the page.
 
     They are, tracked by git or not: what runs locally is what runs there. Hidden files and what Python compiled are
     left out.

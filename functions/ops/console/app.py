@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from starlette.responses import Response
@@ -17,6 +18,7 @@ from functions.ops.console.finding_lists import FindingLists
 from functions.ops.console.image_pages import ImagePages
 from functions.ops.console.letter_acts import LetterActs
 from functions.ops.console.letter_pages import LetterPages
+from functions.ops.console.originals import Originals
 from functions.ops.console.overview import Overview
 from functions.ops.console.rendering import Pages, Visit
 from functions.ops.console.run_acts import RunActs
@@ -32,6 +34,7 @@ from functions.ops.dead_letters import Letters
 from functions.ops.health import HealthChecks
 from functions.ops.replay import Replays
 from functions.ops.runs import Runs
+from functions.ops.siblings import http_client
 from functions.ops.stores import ProductImages, Stores
 from shared.auth import Authenticator
 from shared.clock import Clock
@@ -74,6 +77,7 @@ class Console:
             LetterPages(door, pages, self.letters),
             AuditPages(door, pages, self.runs, FindingLists(self.db)),
             ImagePages(door, pages, self.images),
+            Originals(door, partial(http_client, self.config.base_url)),
             StorePages(door, pages, self.stores),
             ActionPages(door, pages, self.actions),
             Confirming(door, pages, self._acts()),

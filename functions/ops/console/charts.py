@@ -22,6 +22,7 @@ _NARROWEST_SLOTS = 24
 _LOWEST = 1.5
 # How much longer than usual no run has to begin for a gap.
 _LONG = 2.5
+_WRITTEN = ("saved", "deleted")
 
 Look = Literal["good", "active", "bad", "stopped"]
 _LOOKS: dict[RunStatus, Look] = {
@@ -59,10 +60,15 @@ class Gap:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Two charts of the same runs, the oldest first, over one another: how long each took, and how many records."""
+    """Two charts of the same runs, the oldest first, over one another: how long each took, and how many records.
+
+    Args:
+        records: those that a run has been through; ``written``, in the same scale, those that had changed.
+    """
 
     durations: Sequence[Bar]
     records: Sequence[Bar]
+    written: Sequence[Bar]
     gaps: Sequence[Gap]
     longest: float
     most: float
@@ -84,12 +90,15 @@ def timeline(newest_first: Sequence[Run], now: datetime) -> Timeline:
         place += 1
     seconds = [run.seconds(now) for run in runs]
     records = [float(run.done) for run in runs]
+    written = [float(sum(run.counts.get(name, 0) for name in _WRITTEN)) for run in runs]
+    most = max(records, default=0.0)
     return Timeline(
-        _bars(runs, places, width, seconds),
-        _bars(runs, places, width, records),
+        _bars(runs, places, width, seconds, max(seconds, default=0.0)),
+        _bars(runs, places, width, records, most),
+        _bars(runs, places, width, written, most),
         shown,
         max(seconds, default=0.0),
-        max(records, default=0.0),
+        most,
     )
 
 
@@ -100,21 +109,15 @@ def _gaps(runs: Sequence[Run]) -> dict[int, float]:
     return {place: pause for place, pause in enumerate(pauses, 1) if pause > max(_LONG * usual, 60.0)}
 
 
-def _bars(runs: Sequence[Run], places: Sequence[float], width: float, values: Sequence[float]) -> list[Bar]:
-    highest = max(values, default=0.0) or 1.0
+def _bars(
+    runs: Sequence[Run], places: Sequence[float], width: float, values: Sequence[float], highest: float
+) -> list[Bar]:
+    """A bar for each run; the least that there is can still be seen, and nothing is nothing."""
     bars = []
     for run, x, value in zip(runs, places, values, strict=True):
-        height = max(_LOWEST, value / highest * HEIGHT)
-        bar = width * (1 - _SPACE)
+        height = min(HEIGHT, max(_LOWEST, value / highest * HEIGHT)) if value else 0.0
+        left, top = round(x + width * _SPACE / 2, 2), round(HEIGHT - height, 2)
         bars.append(
-            Bar(
-                run,
-                _LOOKS[run.status],
-                round(x + width * _SPACE / 2, 2),
-                round(HEIGHT - height, 2),
-                round(bar, 2),
-                round(height, 2),
-                value,
-            )
+            Bar(run, _LOOKS[run.status], left, top, round(width * (1 - _SPACE), 2), round(height, 2), value)
         )
     return bars

@@ -90,10 +90,9 @@ def percent(share: float) -> str:
 
 
 def moment(value: Any, now: datetime) -> Markup | str:
-    """A time in UTC, without the date if it is today's; ``–`` for none."""
-    if not isinstance(value, datetime):
+    """A time, or its text in an API's answer, in UTC: without the date if it is today's; ``–`` for none."""
+    if (utc := _utc(value)) is None:
         return "–"
-    utc = value.astimezone(UTC)
     shown = f"{utc:%H:%M:%S}" if utc.date() == now.date() else f"{utc:%b %d, %H:%M}"
     if utc.year != now.year:
         shown = f"{utc:%Y-%m-%d, %H:%M}"
@@ -105,11 +104,20 @@ def moment(value: Any, now: datetime) -> Markup | str:
 
 def ago(value: Any, now: datetime) -> str:
     """How long ago a time was, or how far ahead it is, roughly."""
-    if not isinstance(value, datetime):
+    if (utc := _utc(value)) is None:
         return "–"
-    seconds = (now - value).total_seconds()
+    seconds = (now - utc).total_seconds()
     rough = _rough(abs(seconds))
     return f"in {rough}" if seconds < 0 else f"{rough} ago"
+
+
+def _utc(value: Any) -> datetime | None:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    return value.astimezone(UTC) if isinstance(value, datetime) else None
 
 
 def _rough(seconds: float) -> str:

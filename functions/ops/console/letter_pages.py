@@ -10,6 +10,7 @@ from starlette.routing import Route
 from functions.ops.console.door import Door
 from functions.ops.console.letter_acts import letter_id_in
 from functions.ops.console.rendering import Pages, Visit
+from functions.ops.console.whereabouts import related
 from functions.ops.dead_letters import LetterQuery, Letters, LetterStatus, QueueName
 from shared.problems import validation_problem
 
@@ -47,7 +48,9 @@ class LetterPages:
     async def show(self, visit: Visit) -> Response:
         """One letter, with its payload."""
         letter = await self.letters.get(letter_id_in(visit.request.path_params))
-        return self.pages.shown(visit, "dead_letter.html", letter=letter)
+        return self.pages.shown(
+            visit, "dead_letter.html", letter=letter, related=related(letter.queue, letter.payload)
+        )
 
 
 def _query(visit: Visit) -> LetterQuery:

@@ -10,6 +10,7 @@ from functions.ops.console.charts import MAX_RUNS, timeline
 from functions.ops.console.door import Door
 from functions.ops.console.panels import panel
 from functions.ops.console.rendering import Pages, Visit
+from functions.ops.console.whereabouts import of_check
 from functions.ops.control import QueueControl, Schedules
 from functions.ops.dead_letters import LetterQuery, Letters
 from functions.ops.health import HealthChecks
@@ -57,6 +58,7 @@ class Overview:
             letters=letters,
             queues=queues,
             schedules=schedules,
+            whereabouts=of_check,
         )
 
     async def _jobs(self, visit: Visit) -> list[Run]:

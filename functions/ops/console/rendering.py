@@ -83,7 +83,11 @@ class Pages:
         )
         templates.filters.update({name: getattr(formatting, name) for name in _FILTERS})
         templates.globals.update(
-            prefix=self.prefix, static=self._files.address, with_query=with_query, form_field=FORM_FIELD
+            prefix=self.prefix,
+            static=self._files.address,
+            with_query=with_query,
+            form_field=FORM_FIELD,
+            zip=zip,
         )
         return templates
 

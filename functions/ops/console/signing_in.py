@@ -18,6 +18,8 @@ from shared.problems import Problem
 
 _log = logging.getLogger(__name__)
 
+_SAID = {"out": "You are signed out.", "ended": "Your session has ended."}
+
 
 @dataclass(frozen=True)
 class SigningIn:
@@ -38,8 +40,8 @@ class SigningIn:
 
     async def ask(self, request: Request) -> Response:
         """The form."""
-        ended = "ended" in request.query_params
-        return self._form(request.query_params.get("next", ""), "Your session has ended." if ended else "")
+        said = (text for name, text in _SAID.items() if name in request.query_params)
+        return self._form(request.query_params.get("next", ""), next(said, ""))
 
     async def sign_in(self, request: Request) -> Response:
         """Begin a session with the token that was pasted.
@@ -63,7 +65,7 @@ class SigningIn:
 
     async def sign_out(self, visit: Visit, form: object) -> Response:
         """Have the browser forget the token. The token itself stays good until it ends."""
-        answer = self._form("", "You are signed out.")
+        answer = self.pages.redirect(f"{self.sessions.path}/console/sign-in?out=1")
         self.sessions.end(answer)
         return answer
 
