@@ -1,7 +1,6 @@
 """The operators' page as somebody uses it: signing in, going to a page, and reading what it says."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,7 +10,7 @@ from playwright.sync_api import Locator, Page, Response, expect
 from tests.browser.watch import Watch
 from tests.e2e.harness import LocalCloud
 
-# What a poll may take on a machine that does other things too.
+# For what the page has to notice by itself: some polls, on a machine that does other things too.
 LIVE_MS = 30_000
 expect.set_options(timeout=15_000)
 
@@ -74,16 +73,45 @@ class Desk:
 
     @property
     def token_box(self) -> Locator:
-        return self.page.get_by_label(re.compile("token", re.IGNORECASE))
+        return self.page.get_by_label("Token")
 
-    def button(self, name: str, within: Locator | None = None) -> Locator:
-        return (within or self.page).get_by_role("button", name=name)
+    @property
+    def notice(self) -> Locator:
+        """What came of what was done last."""
+        return self.page.locator("#notice")
 
-    def unmoved(self, act: Callable[[], object]) -> None:
-        """Do something elsewhere, which the page has to take up without being loaded anew."""
-        self.page.evaluate("window.loadedOnce = true")
-        act()
-        assert self.page.evaluate("window.loadedOnce") is True
+    @property
+    def refusal(self) -> Locator:
+        """Why it was not done."""
+        return self.page.locator("#refusal")
+
+    @property
+    def health(self) -> Locator:
+        """The sentence on the overview."""
+        return self.page.locator("#health-sentence")
+
+    # What is done
+
+    def turn_to(self, page: str) -> None:
+        """Go to a page by the navigation."""
+        self.page.get_by_role("navigation", name="Pages").get_by_role("link", name=page).click()
+
+    def ask(self, act: str, within: Locator | None = None) -> None:
+        """Go to the page that asks whether ``act``, a link, is meant."""
+        # Links end with what they are about, for those who hear them out of their place.
+        name = re.compile(f"^{re.escape(act)}")
+        (within or self.page.locator("main")).get_by_role("link", name=name).click()
+        expect(self.page.locator("#what-happens")).to_be_visible()
+
+    def confirm(self, button: str) -> None:
+        """Say that it is."""
+        self.page.get_by_role("button", name=button, exact=True).click()
+
+    def do(self, act: str, button: str, within: Locator | None = None) -> None:
+        """Both; it has to be done then."""
+        self.ask(act, within)
+        self.confirm(button)
+        expect(self.notice).to_be_visible()
 
     def picture(self, path: Path) -> None:
         """All of the page, as it looks."""

@@ -13,6 +13,7 @@ from tests.e2e.harness import LocalCloud
 
 ACCOUNT = "nordlicht"
 CSV = "store_id,sku,price,currency,available,name,category_id\n"
+_MAX_PAUSES, _PAUSE_SECONDS = 60, 15
 # What a browser would run, ask for, or show otherwise than it was written, if it were not escaped.
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e\"'><svg onload=alert(3)>"
 
@@ -47,6 +48,16 @@ class World:
         """The time that all go by."""
         return datetime.fromisoformat(self.cloud.http.get("/_local/clock").raise_for_status().json()["now"])
 
+    def settle(self) -> None:
+        """Let time pass until no queue has anything to do: jobs pause between their steps."""
+        for _ in range(_MAX_PAUSES):
+            self.idle()
+            queues = self.cloud.http.get("/_local/queues").raise_for_status().json()
+            if not any(queue["depth"] for queue in queues.values()):
+                return
+            self.advance(_PAUSE_SECONDS)
+        raise AssertionError(f"there is no end to it: {queues}")
+
     def fire(self, schedule: str) -> None:
         """Have a schedule fire now."""
         self.told("POST", f"schedules/{schedule}:run")
@@ -57,6 +68,15 @@ class World:
         answer = self.cloud.http.request(method, path, headers=headers, **request)
         assert answer.is_success, f"{method} {path}: {answer.text}"
         return answer
+
+    def operate(self, act: str, body: dict[str, Any] | None = None) -> None:
+        """Do what an operator does, by the API."""
+        self.ask("POST", f"/ops/{act}", "ops", sub="olga", json=body)
+
+    def runs(self, kind: str) -> list[dict[str, Any]]:
+        """The latest runs of a kind, the newest first."""
+        found: list[dict[str, Any]] = self.ask("GET", f"/ops/runs?kind={kind}", "ops").json()["runs"]
+        return found
 
     # Returns and their index
 
@@ -84,6 +104,11 @@ class World:
         """A run of the sync, to its end."""
         self.fire("returnsUpdateCron")
         self.idle()
+
+    def audit_all(self) -> None:
+        """What is done every night, to its end."""
+        self.fire("nightlyAudits")
+        self.settle()
 
     def spoil_index(self, *, lost: str, altered: str, added: str) -> None:
         """Have the index lack a return, hold one otherwise than it is, and hold one that does not exist."""
@@ -123,10 +148,10 @@ class World:
         """A category at the top."""
         self.ask("PUT", f"/categories/{category_id}", "ops", json={"parent_id": None, "name": name})
 
-    def feed(self, store: str, name: str, *prices: str) -> None:
-        """A feed with an item for each price, of the category ``bread``; the storefront shows it at the end."""
+    def feed(self, store: str, name: str, *prices: str, category: str = "bread") -> None:
+        """A feed with an item for each price; the storefront shows it at the end."""
         lines = [
-            f"{store},SKU-{number},{price},EUR,true,Loaf {number},bread\n"
+            f"{store},SKU-{number},{price},EUR,true,Loaf {number},{category}\n"
             for number, price in enumerate(prices)
         ]
         dropped = self.cloud.http.put(f"/_local/feeds/{ACCOUNT}/{name}.csv", content=CSV + "".join(lines))
