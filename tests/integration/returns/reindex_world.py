@@ -177,7 +177,7 @@ class ReindexWorld(World):
         """Begin a job; its steps wait in the queue."""
         return await self.jobs.start("reindex", "returns", "ola", options)
 
-    async def cancel(self, job: Job) -> None:
+    async def cancel_job(self, job: Job) -> None:
         """Have a job end before its time, as soon as nobody is at a step of it."""
         latest = await self.job(job)
         await self.jobs.cancel(latest)

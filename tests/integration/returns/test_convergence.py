@@ -7,7 +7,7 @@ work in progress, deaths at any call to the outside, and the passing of time.
 import os
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from google.cloud.firestore import SERVER_TIMESTAMP
@@ -139,7 +139,11 @@ class Sync(Machine):
             if return_id != POISON and stored["updated_at"] <= end:
                 allowed = [should.get(return_id)]
                 allowed += [ahead.get(return_id)] if self.cancelled else []
-                assert self.world.index.records.get(return_id) in allowed, return_id
+                assert self._indexed().get(return_id) in allowed, return_id
+
+    def _indexed(self) -> dict[str, dict[str, Any]]:
+        """What the index holds, by id."""
+        return self.world.index.records
 
     def teardown(self) -> None:
         self.do(self._converge())
@@ -150,7 +154,7 @@ class Sync(Machine):
         assert state is not None
         assert state["status"] == IDLE
         assert self.world.queues.waiting == []
-        assert self.world.index.records == await self.world.projection(state["end_date"])
+        assert self._indexed() == await self.world.projection(state["end_date"])
         letters = {letter["payload"]["return_id"] for letter in await self.world.dead_letters()}
         assert letters == ({POISON} if self.poisoned else set())
 

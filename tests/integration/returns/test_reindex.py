@@ -206,7 +206,7 @@ async def test_a_job_cancelled_at_any_stage_leaves_no_index_and_no_lock_behind(
     before = dict(world.algolia.indices[LIVE])
     job = await world.reindex()
     await world.until_stage(job, stage)
-    await world.cancel(job)
+    await world.cancel_job(job)
     await world.until_rest()
     assert (await world.job(job)).status == "cancelled"
     assert world.algolia.indices == {LIVE: before}
@@ -223,7 +223,7 @@ async def test_a_cancelled_job_leaves_no_index_behind_even_if_a_step_is_under_wa
     requests = world.algolia.requests
     while world.algolia.requests == requests:
         await world.step(straggler)
-    await world.cancel(job)
+    await world.cancel_job(job)
     (cancelling,) = world.queues.waiting
     world.queues.waiting.clear()
     await world.deliver(cancelling)
