@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
@@ -187,8 +187,7 @@ class Night:
             assert not stuck, stuck
         for subject in SUBJECTS:
             counts = self.audit(subject)
-            drift = {name: counts.get(name, 0) for name in ("missing", "extra", "different")}
-            assert not any(drift.values()), (subject, drift)
+            assert not drift(counts), (subject, counts)
         health = self.say_health()
         assert health["status"] == "ok", [check for check in health["checks"] if check["status"] != "ok"]
 
@@ -203,6 +202,11 @@ def until(condition: Callable[[], Any], what: str) -> Any:
     while not (found := condition()):
         assert time.monotonic() < end, f"never: {what}"
     return found
+
+
+def drift(counts: Mapping[str, int]) -> int:
+    """How much an audit has found that is not as it should be."""
+    return sum(counts.get(name, 0) for name in ("missing", "extra", "different"))
 
 
 def _verdict(sentence: str) -> str:
