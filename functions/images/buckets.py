@@ -16,7 +16,7 @@ from shared.buckets import RETRY_SECONDS, BucketCalls, out_of_reach
 from shared.images import original_name
 
 if TYPE_CHECKING:
-    from google.cloud.storage import Bucket
+    from google.cloud.storage import Blob, Bucket
 
 # A rendition's name says what is in it, so it never changes.
 CACHE_CONTROL = "public, max-age=31536000, immutable"
@@ -27,6 +27,7 @@ _SUFFIXES = {
     "image/png": "png",
     "image/gif": "gif",
 }
+_LISTED = "name,generation,updated"
 # A stream goes to the bucket in requests of this size.
 _CHUNK_BYTES = 4 * 1024 * 1024
 
@@ -66,11 +67,12 @@ class Objects:
     async def page(self, after: str, limit: int) -> Sequence[Listed]:
         """Up to ``limit`` objects whose names come after ``after``, in order."""
         # The bound is inclusive, so one more is asked for.
-        blobs = await self._calls.objects(
-            "name,generation,updated", start_offset=after, max_results=limit + 1
-        )
-        found = [Listed(blob.name, int(blob.generation), blob.updated) for blob in blobs]
-        return [listed for listed in found if listed.name != after][:limit]
+        blobs = await self._calls.objects(_LISTED, start_offset=after, max_results=limit + 1)
+        return [listed for listed in map(_listed, blobs) if listed.name != after][:limit]
+
+    async def below(self, prefix: str) -> Sequence[Listed]:
+        """All objects whose names begin with ``prefix``, in order."""
+        return [_listed(blob) for blob in await self._calls.objects(_LISTED, prefix=prefix)]
 
     async def delete_listed(self, listed: Iterable[Listed]) -> None:
         """Delete objects, unless they have been overwritten since they were listed."""
@@ -185,6 +187,10 @@ class Renditions(Objects):
         """The names of all renditions of an image, of whatever generation."""
         prefix = f"{original_name(product_id, image_id)}/"
         return [blob.name for blob in await self._calls.objects("name", prefix=prefix)]
+
+
+def _listed(blob: "Blob") -> Listed:
+    return Listed(blob.name, int(blob.generation), blob.updated)
 
 
 def rendition_name(product_id: str, image_id: str, generation: int, media_type: str, data: bytes) -> str:

@@ -25,7 +25,7 @@ _PAGE = 500
 # third of a second: some 200,000 objects.
 _WALKED_FOR = timedelta(minutes=2)
 # Younger ones may belong to somebody who is still at it: Eventarc delivers an event for a day.
-_OLD = timedelta(days=2)
+OLD = timedelta(days=2)
 
 
 class Bucket(Protocol):
@@ -110,7 +110,7 @@ class OrphanSweeper:
 
 
 def _is_old(listed: Listed, now: datetime) -> bool:
-    return listed.updated < now - _OLD
+    return listed.updated < now - OLD
 
 
 def _is_orphan(

@@ -34,11 +34,16 @@ def queues() -> TaskQueues:
 
 
 @cache
+def product_writes() -> ProductWrites:
+    """Writes to products."""
+    db = clients.firestore()
+    return ProductWrites(db, Outbox(db, utc_now), versioned_cache(settings()), utc_now)
+
+
+@cache
 def outcomes() -> Outcomes:
     """What images come to."""
-    db = clients.firestore()
-    writes = ProductWrites(db, Outbox(db, utc_now), versioned_cache(settings()), utc_now)
-    return Outcomes(db, writes, images(), queues(), utc_now)
+    return Outcomes(clients.firestore(), product_writes(), images(), queues(), utc_now)
 
 
 @cache

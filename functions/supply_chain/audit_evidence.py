@@ -80,9 +80,10 @@ class Evidence:
 
 def evidence(product_id: str, product: Mapping[str, Any] | None, lane: Mapping[str, Any] | None) -> Evidence:
     """What the documents of a product and of its lane say, as far as there are any."""
-    version = product["version"] if product else None
+    # A hand may have been at a product.
+    version = product.get("version", 0) if product is not None else None
     delivered = Delivered.of(lane) if lane is not None else None
-    return Evidence(product_id, version, product["user_id"] if product else "", delivered)
+    return Evidence(product_id, version, (product or {}).get("user_id", ""), delivered)
 
 
 def judge(seen: Evidence) -> Verdict:

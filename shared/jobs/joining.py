@@ -5,7 +5,7 @@ Nothing is held but a page of each and what they have of one key, however much t
 
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncQuery, DocumentSnapshot
@@ -17,14 +17,11 @@ Group = tuple[str, list[Any]]
 _MAX_LOOKS = 4
 
 
-class PageOf(Protocol[T]):
-    """The items of a store, in order, behind one of them; fewer than ``limit`` at its end."""
-
-    async def __call__(self, after: T | None, limit: int) -> Sequence[T]:
-        """From the start, if ``after`` is None."""
+# The items of a store, in order, behind one of them, or from the start; fewer than its limit at the end.
+PageOf = Callable[[T | None, int], Awaitable[Sequence[T]]]
 
 
-async def paged(page: PageOf[T], limit: int) -> AsyncIterator[T]:
+async def paged(page: "PageOf[T]", limit: int) -> AsyncIterator[T]:
     """All items of a store, read a page at a time, when the one before has been used up."""
     found = await page(None, limit)
     while found:

@@ -4,6 +4,7 @@ Both take one page of findings a step, so that a repair of very much is no large
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -12,10 +13,13 @@ from typing import Protocol
 
 from shared.clock import Clock
 from shared.errors import PermanentError
+from shared.http import TRANSIENT
 from shared.jobs.findings import Finding, FindingPage, Findings
 from shared.jobs.records import Job
 from shared.jobs.running import Step
 from shared.jobs.store import Jobs
+
+_log = logging.getLogger(__name__)
 
 REPAIRED = "repaired"
 HEALED = "healed already"
@@ -119,6 +123,17 @@ async def _each(number: int, outcome: Outcome) -> Sequence[str]:
 
     async def one(place: int) -> str:
         async with several:
-            return await outcome(place)
+            return await _surely(outcome(place))
 
     return await asyncio.gather(*(one(place) for place in range(number)))
+
+
+async def _surely(outcome: Awaitable[str]) -> str:
+    """An outcome; what cannot be mended, since nobody thought of it, does not keep the others from it."""
+    try:
+        return await outcome
+    except TRANSIENT:
+        raise
+    except Exception as error:
+        _log.exception("finding.not_repaired", extra={"error": repr(error)})
+        return f"{FAILED}the fault is ours: {error!r}"

@@ -114,6 +114,12 @@ class FakeBucket:
         names = sorted(name for name in self.objects if name > after)[:limit]
         return [Listed(name, self.objects[name][0], self.objects[name][3]) for name in names]
 
+    async def below(self, prefix: str) -> Sequence[Listed]:
+        await gate()
+        found = [each for each in await self.page("", len(self.objects)) if each.name.startswith(prefix)]
+        await gate()
+        return found
+
     async def delete_listed(self, listed: Iterable[Listed]) -> None:
         for each in listed:
             self._delete(each.name, each.generation)
