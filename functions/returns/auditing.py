@@ -138,9 +138,7 @@ class Audit:
         suspects = [hit["objectID"] for hit in page.hits if digest.bucket(hit["objectID"]) in buckets]
         strangers = await sides.without_document(suspects) if suspects else []
         for each in await sides.compare_anew(strangers) if strangers else []:
-            # Who has got a document in the meantime is none, and the sync's to bring in.
-            if each.stored is None:
-                progress.judged(each)
+            progress.judged(each)
         progress.state = progress.state | {"cursor": page.cursor} if page.cursor else {"pass": "end"}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.returns.ingestion import Removal
+from functions.returns.ingestion import Message, Removal
 from infra.local.clock import Clock
 from shared.jobs.queues import RETURN_MAINTENANCE
 from shared.return_sync.walk import COLLECTION
@@ -19,6 +19,7 @@ from tests.integration.returns.audited_world import (
     put,
     small_pages,
 )
+from tests.integration.steps import Work
 from tests.unit.returns.examples import AT
 
 
@@ -162,6 +163,50 @@ async def test_an_audit_that_dies_at_any_call_finds_the_same(server: AuditServer
         assert by_id(await world.findings(audit)) == by_id(expected), f"killed at gate {fatal}"
         assert audit.counts["checked"] == 12, f"killed at gate {fatal}"
         assert deaths or fatal > 20
+
+
+async def test_a_change_and_a_whole_run_between_any_two_calls_are_no_drift(world: AuditedWorld) -> None:
+    await in_step(world, 4)
+    moment, came = 0, True
+    while came:
+        # Accepted, but not to be seen yet, so that the audit has to look twice.
+        await a_whole_run(world, put("R-1", 2 * moment + 1, reason=f"before {moment}"))
+        started = await world.jobs.start("audit", "returns", "test")
+        came = await until_call(world, moment)
+        at = AT + timedelta(minutes=moment)
+        other = put("N", 60 * moment) if moment % 4 else Removal("N", at, "acme")
+        await a_whole_run(world, put("R-1", 2 * moment + 2, reason=f"amid {moment}"), other)
+        world.seen.publish()
+        audit = await world.ended(started.id)
+        assert await world.findings(audit) == [], f"before call {moment}"
+        # A call stops twice: what happens after it is what happens before the next one.
+        moment += 2
+    assert moment > 40
+
+
+async def until_call(world: AuditedWorld, number: int) -> bool:
+    """Let an audit go on up to one of its calls; whether it comes to that many."""
+    calls = 0
+    while world.queues.waiting:
+        await world.deliver(world.queues.waiting.pop(0))
+        while world.works:
+            if calls == number:
+                return True
+            await world.step(world.works[0])
+            calls += 1
+    return False
+
+
+async def a_whole_run(world: AuditedWorld, *changes: Message) -> None:
+    """Changes come in and a run brings them into the index, while an audit stands where it is."""
+    standing = list(world.works)
+    await world.ingest(*changes)
+    await world.cron()
+    while working := [work for work in world.works if work not in standing] or world.queues.waiting:
+        if isinstance(working[0], Work):
+            await world.to_its_end(working[0])
+        else:
+            await world.deliver(world.queues.waiting.pop(0))
 
 
 async def killed_at(world: AuditedWorld, fatal: int, task: Any) -> bool:

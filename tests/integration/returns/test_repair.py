@@ -134,6 +134,16 @@ async def test_what_has_changed_since_the_audit_is_brought_in_as_it_is_now(world
     await clean(world)
 
 
+async def test_what_is_only_pending_by_now_is_waited_for_too(world: AuditedWorld) -> None:
+    await in_step(world)
+    del world.index.records["R-1"]
+    world.seen.publish()
+    audit = await world.job("audit")
+    await world.ingest(put("R-1", 1))
+    repair = await repaired(world, audit)
+    assert dict(repair.counts) == {"repaired": 1}
+
+
 async def test_a_run_that_is_at_work_is_waited_for_and_another_follows(world: AuditedWorld) -> None:
     audit = await drifted(world)
     await world.ingest(put("R-9", 1, reason="new"))
