@@ -9,7 +9,12 @@ from pydantic.json_schema import JsonSchemaMode
 from starlette.routing import Route
 
 from functions.images.backfill_api import BackfillApi
+from functions.ops.actions_api import ActionsApi
+from functions.ops.control_api import ControlApi
 from functions.ops.dead_letters_api import DeadLettersApi
+from functions.ops.health_api import HealthApi
+from functions.ops.runs_api import RunsApi
+from functions.ops.stores_api import StoresApi
 from functions.prices.runs_api import PriceRunsApi
 from functions.products.images_api import ProductImagesApi
 from functions.products.products_api import ProductsApi
@@ -39,7 +44,7 @@ APIS: Mapping[str, Sequence[type[Api]]] = {
     "price-runs": [PriceRunsApi],
     "storefront": [StorefrontApi],
     "categories": [CategoriesApi],
-    "ops": [DeadLettersApi],
+    "ops": [DeadLettersApi, RunsApi, ControlApi, StoresApi, ActionsApi, HealthApi],
 }
 
 _UNAVAILABLE = {503: {"unavailable": "A service behind is out of reach."}}

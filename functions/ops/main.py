@@ -7,14 +7,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from functions.ops import parts
+from functions.ops.actions_api import ActionsApi
 from functions.ops.console.app import Console
+from functions.ops.control_api import ControlApi
 from functions.ops.dead_letters_api import DeadLettersApi
 from functions.ops.glance import Glance
 from functions.ops.health_api import HealthApi
 from functions.ops.looking import health_checks
+from functions.ops.runs_api import RunsApi
+from functions.ops.stores_api import StoresApi
 from shared import clients
 from shared.clock import utc_now
-from shared.http import http_app
+from shared.http import LONG_ANSWER_SECONDS, http_app
 from shared.settings import settings
 
 
@@ -30,10 +34,14 @@ def _app() -> Response:
     checks = health_checks()
     routes = [
         *DeadLettersApi(auth, parts.letters(), parts.replays()).routes(),
+        *RunsApi(auth, parts.runs(), parts.finding_lists(), utc_now).routes(),
+        *ControlApi(auth, parts.schedules(), parts.queue_control()).routes(),
+        *StoresApi(auth, parts.stores(), parts.product_images()).routes(),
+        *ActionsApi(auth, parts.actions()).routes(),
         *HealthApi(auth, checks, Glance(checks, utc_now)).routes(),
         *_console().routes(),
     ]
-    return http_app(routes)
+    return http_app(routes, within=LONG_ANSWER_SECONDS)
 
 
 def _console() -> Console:

@@ -5,6 +5,7 @@ from functools import cache, partial
 from functions.ops.actions import Actions
 from functions.ops.control import QueueControl, Schedules
 from functions.ops.dead_letters import Letters
+from functions.ops.finding_lists import FindingLists
 from functions.ops.replay import Replays
 from functions.ops.runs import Runs
 from functions.ops.runs_jobs import JobRunsDesk
@@ -15,6 +16,7 @@ from functions.ops.stores import ProductImages, Stores
 from shared import clients
 from shared.auth import Authenticator
 from shared.clock import utc_now
+from shared.jobs.findings import Findings
 from shared.jobs.queues import EVERY_QUEUE
 from shared.jobs.store import Jobs
 from shared.outbox import Outbox
@@ -78,6 +80,12 @@ def runs() -> Runs:
 def jobs() -> Jobs:
     """Audits, repairs and re-indexing."""
     return Jobs(clients.firestore(), queues(), utc_now, EVERY_QUEUE)
+
+
+@cache
+def finding_lists() -> FindingLists:
+    """What audits have found."""
+    return FindingLists(Findings(clients.firestore()))
 
 
 @cache

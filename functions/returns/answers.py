@@ -14,10 +14,10 @@ from functions.returns.model import (
     Return,
     ReturnId,
     Status,
-    Timestamp,
 )
 from shared.currencies import Currency
 from shared.openapi import AnswerBody, ProblemDetails
+from shared.timestamps import Timestamp
 
 
 class StoredReturn(Return):

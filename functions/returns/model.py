@@ -1,23 +1,12 @@
 """A return, as the warehouse sends it and as ``order_returns`` keeps it."""
 
-import re
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.currencies import Currency
 from shared.money import minor_units
+from shared.timestamps import Timestamp
 
 Status = Literal[
     "requested",
@@ -31,23 +20,6 @@ Status = Literal[
     "cancelled",
 ]
 STATUSES: tuple[str, ...] = get_args(Status)
-
-_RFC3339 = re.compile(r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$")
-# Nothing in a shop is older or further away, and UTC arithmetic stays within what a datetime can hold.
-_YEARS = range(1970, 2200)
-
-
-def _written_as_rfc3339(value: Any) -> Any:
-    # Already a datetime when a stored document is read back.
-    if isinstance(value, datetime) or (isinstance(value, str) and _RFC3339.match(value)):
-        return value
-    raise ValueError("must be an RFC 3339 date-time with a zone, such as 2026-11-20T09:30:00Z")
-
-
-def _in_utc(value: datetime) -> datetime:
-    if value.year not in _YEARS:
-        raise ValueError(f"must lie between {_YEARS.start} and {_YEARS.stop - 1}")
-    return value.astimezone(UTC)
 
 
 def _whole(value: Any) -> Any:
@@ -63,15 +35,6 @@ Amount = Annotated[
     str,
     StringConstraints(pattern=r"^\d{1,12}(\.\d{1,4})?$"),
     Field(description="Decimal, with at most the currency's decimals."),
-]
-# What JSON Schema can say of _YEARS.
-TIMESTAMP_SCHEMA = {"type": "string", "format": "date-time", "pattern": r"^(19[7-9]\d|2[01]\d\d)-"}
-Timestamp = Annotated[
-    AwareDatetime,
-    Field(strict=False),
-    BeforeValidator(_written_as_rfc3339),
-    AfterValidator(_in_utc),
-    WithJsonSchema(TIMESTAMP_SCHEMA, mode="validation"),
 ]
 
 

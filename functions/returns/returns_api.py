@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from pydantic import (
     BaseModel,
@@ -12,7 +12,6 @@ from pydantic import (
     SkipValidation,
     TypeAdapter,
     ValidationError,
-    model_validator,
 )
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,16 +19,18 @@ from starlette.routing import Route
 
 from functions.returns.answers import BatchAnswer, Removed, ResyncAnswer, Saved, StoredReturn
 from functions.returns.ingestion import Ingestion, Outcome, Put, Removal
-from functions.returns.model import Return, ReturnContent, ReturnId, Timestamp
+from functions.returns.model import Return, ReturnContent, ReturnId
 from shared.auth import Authenticator, Principal
 from shared.clock import Clock
 from shared.http import json_response, read_json
 from shared.openapi import Answer, Operation
 from shared.problems import Problem, invalid_fields, validation_problem
 from shared.return_sync.queues import RETURN_SYNC
+from shared.return_sync.resync import Resync
 from shared.return_sync.runs import NewRun, SyncRuns
 from shared.return_sync.walk import COLLECTION
 from shared.tasks import TaskQueues
+from shared.timestamps import Timestamp
 
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient
@@ -67,21 +68,6 @@ class RemovalQuery(BaseModel):
         description="The source's own time of the removal, which is remembered even if the return has not arrived yet; "
         "without it, the removal counts from now and what is not there is 404.",
     )
-
-
-class Resync(BaseModel):
-    """The times of change to push again, both inclusive and in this order."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    start_date: Timestamp
-    end_date: Timestamp
-
-    @model_validator(mode="after")
-    def _forward(self) -> Self:
-        if self.start_date > self.end_date:
-            raise ValueError("start_date is after end_date")
-        return self
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from urllib.parse import urlencode
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from functions.returns.index_settings import FACETS, MAX_HITS, Sort, replica
-from functions.returns.model import TIMESTAMP_SCHEMA, Status, Timestamp
+from functions.returns.model import Status
 from functions.returns.projection import account_key
 from shared.queries import Query
+from shared.timestamps import TIMESTAMP_SCHEMA, Timestamp
 
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 
