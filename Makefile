@@ -2,7 +2,7 @@
 # PYTHON=/path/to/python3 chooses the interpreter; ARGS="-k name" goes to pytest.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint openapi bundle bundle-test infra-test browser-test drills bench-returns bench-products bench-images bench-prices bench-storefront bench-cold-start costs simulate lock clean
+.PHONY: help run test test-long lint openapi bundle bundle-test infra-test browser-test drills bench-returns bench-audit bench-products bench-images bench-prices bench-storefront bench-cold-start costs simulate lock clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -76,6 +76,9 @@ drills: $(INSTALLED) ## The drills of docs/operations.md, with their logs (DRILL
 
 bench-returns: $(INSTALLED) ## Returns sync, measured: speed, cost, and the per-document way beside it
 	@$(BIN)/python -m tests.benchmarks.returns $(ARGS)
+
+bench-audit: $(INSTALLED) ## The audit of the index, measured: beside both sides in memory
+	@$(BIN)/python -m tests.benchmarks.audit $(ARGS)
 
 bench-products: $(INSTALLED) ## Catalog, measured: beside FastAPI with SQLAlchemy and Redis, and beside a hello world
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
