@@ -5,12 +5,30 @@ from typing import Annotated, Literal
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from functions.ops.actions_cli import actions
 from functions.ops.answers import DeadLetterPage, DeadLetterView, ReplayAnswer
 from functions.ops.client import OpsClient
 from functions.ops.dead_letters import QueueName
 from functions.ops.images_cli import images
+from functions.ops.jobs_cli import audit, reindex
+from functions.ops.operation_tables import health_table
+from functions.ops.runs_cli import runs, sync
+from functions.ops.steering_cli import queues, schedules
+from functions.ops.stores_cli import stores
 from functions.ops.tables import failures_table, letter_details, letters_table
-from functions.ops.terminal import EXIT_CODES, LOCAL, AsJson, BaseUrl, Token, connected, stderr, stdout
+from functions.ops.terminal import (
+    EXIT_CODES,
+    FAILED,
+    LOCAL,
+    AsJson,
+    BaseUrl,
+    Token,
+    connected,
+    display,
+    operations,
+    stderr,
+    stdout,
+)
 
 LetterArgument = Annotated[str, typer.Argument(metavar="ID", help="Of the letter.")]
 
@@ -18,11 +36,29 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, epilog=E
 dead_letters = typer.Typer(no_args_is_help=True, epilog=EXIT_CODES)
 app.add_typer(dead_letters, name="dead-letters", help="Work that failed for good.")
 app.add_typer(images, name="images", help="Images of products.")
+app.add_typer(runs, name="runs", help="Runs of the returns sync, of prices, and jobs.")
+app.add_typer(sync, name="sync", help="The sync of returns into the index.")
+app.add_typer(audit, name="audit", help="Whether all is as it should be.")
+app.add_typer(reindex, name="reindex", help="The index of returns, built anew.")
+app.add_typer(schedules, name="schedules", help="What begins by the clock.")
+app.add_typer(queues, name="queues", help="Work that waits.")
+app.add_typer(stores, name="stores", help="Storefronts.")
+app.add_typer(actions, name="actions", help="The audit log.")
 
 
 @app.callback()
 def main() -> None:
     """What operators do in the back office, through the functions of any deployment."""
+
+
+@app.command()
+def status(base_url: BaseUrl = LOCAL, token: Token = "", as_json: AsJson = False) -> None:
+    """Whether all is well, and what that is concluded from. Exit code 1 if anything is not."""
+    with operations(base_url, token) as api:
+        health = api.health()
+    display(health, as_json, health_table(health))
+    if health.status != "ok":
+        raise typer.Exit(FAILED)
 
 
 @dead_letters.command("list")

@@ -41,13 +41,13 @@ def connect(base_url: str, token: str, function: str) -> httpx.Client:
     return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=_TIMEOUT)
 
 
-class _Client:
+class ApiClient:
     """Calls a function. Every method raises :class:`ApiError` when it is not answered as it should be."""
 
     def __init__(self, http: httpx.Client) -> None:
         self._http = http
 
-    def _call(
+    def call(
         self,
         model: type[Answer],
         method: str,
@@ -55,6 +55,11 @@ class _Client:
         body: dict[str, object] | None = None,
         params: dict[str, str] | None = None,
     ) -> Answer:
+        """The answer to a request below the function.
+
+        Raises:
+            ApiError: it is refused, cannot be sent, or is answered with something else.
+        """
         try:
             response = self._http.request(method, path, json=body, params=params)
         except httpx.HTTPError as error:
@@ -68,7 +73,7 @@ class _Client:
             raise ApiError(f"{response.url} is no operators' API. Is BASE_URL right?") from error
 
 
-class OpsClient(_Client):
+class OpsClient(ApiClient):
     """Dead letters, by HTTP."""
 
     def letters(self, limit: int, **filters: str) -> DeadLetterPage:
@@ -77,7 +82,7 @@ class OpsClient(_Client):
         position: dict[str, str] = {}
         while True:
             asked = {"limit": str(min(_PAGE, limit - len(letters)))} | filters | position
-            page = self._call(DeadLetterPage, "GET", "/dead-letters", params=asked)
+            page = self.call(DeadLetterPage, "GET", "/dead-letters", params=asked)
             letters += page.dead_letters
             if len(letters) >= limit or page.next_cursor is None:
                 return page.model_copy(update={"dead_letters": letters[:limit]})
@@ -85,15 +90,15 @@ class OpsClient(_Client):
 
     def letter(self, letter_id: str) -> DeadLetterView:
         """One letter."""
-        return self._call(DeadLetterView, "GET", _path(letter_id))
+        return self.call(DeadLetterView, "GET", _path(letter_id))
 
     def replay(self, letter_id: str) -> DeadLetterView:
         """Try a letter's work again."""
-        return self._call(DeadLetterView, "POST", f"{_path(letter_id)}:replay")
+        return self.call(DeadLetterView, "POST", f"{_path(letter_id)}:replay")
 
     def discard(self, letter_id: str, reason: str) -> DeadLetterView:
         """Close a letter whose work nobody wants any more."""
-        return self._call(DeadLetterView, "POST", f"{_path(letter_id)}:discard", {"reason": reason})
+        return self.call(DeadLetterView, "POST", f"{_path(letter_id)}:discard", {"reason": reason})
 
     def replay_all(self, queue: str, most: int) -> Iterator[ReplayAnswer]:
         """Try up to ``most`` open letters of a queue, a chunk at a time; each letter that fails counts once.
@@ -104,9 +109,7 @@ class OpsClient(_Client):
         while (left := most - replayed - len(failed)) > 0:
             # Those that failed are still the oldest, so they come again.
             limit = min(_MOST, min(CHUNK, left) + len(failed))
-            answer = self._call(
-                ReplayAnswer, "POST", "/dead-letters:replay", {"queue": queue, "limit": limit}
-            )
+            answer = self.call(ReplayAnswer, "POST", "/dead-letters:replay", {"queue": queue, "limit": limit})
             new = [failure for failure in answer.failed if failure.id not in failed]
             replayed += answer.replayed
             failed.update(failure.id for failure in new)
@@ -115,13 +118,13 @@ class OpsClient(_Client):
                 return
 
 
-class BackfillClient(_Client):
+class BackfillClient(ApiClient):
     """Renders images again, by HTTP."""
 
     def begin(self, after: str | None, limit: int, outdated: bool) -> BackfillBegun:
         """Have the images of up to ``limit`` products after one rendered again."""
         chosen: dict[str, object] = {"after": after, "limit": limit, "outdated": outdated}
-        return self._call(BackfillBegun, "POST", "", chosen)
+        return self.call(BackfillBegun, "POST", "", chosen)
 
 
 def _path(letter_id: str) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 
+from pydantic import BaseModel
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -35,11 +36,16 @@ def letters_table(letters: Iterable[DeadLetterView]) -> Table:
 
 def letter_details(letter: DeadLetterView) -> RenderableType:
     """All there is to know of a letter, a line each."""
+    return details(letter)
+
+
+def details(answer: BaseModel) -> RenderableType:
+    """What an answer says, a line each; what it does not know is left out."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    for name, value in letter.model_dump(mode="json").items():
-        if value is not None:
+    for name, value in answer.model_dump(mode="json").items():
+        if value not in (None, "", {}, []):
             text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
             table.add_row(name, Text(plain(text)))
     return table

@@ -1,14 +1,17 @@
 """What the commands of operators have in common: their options, how they reach a function, and where they print."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 
 import httpx
 import typer
-from rich.console import Console
+from pydantic import BaseModel
+from rich.console import Console, RenderableType
 
 from functions.ops.client import ApiError, connect
+from functions.ops.operations_client import OperationsClient
 from functions.ops.tables import plain
 
 _NO_TOKEN = """\
@@ -16,8 +19,10 @@ There is no token. Put an OIDC token with the role ops into TOKEN. The local clo
   export TOKEN=$(curl -s -H 'Accept: text/plain' 'http://127.0.0.1:8080/_local/token?sub=me&roles=ops')
 Elsewhere, the identity provider does whose tokens the deployment accepts (AUTH_ISSUER)."""
 
+FAILED, WRONG, DRIFT = 1, 2, 3
 EXIT_CODES = (
-    "Exit codes: 0 it was done; 1 it was refused or failed, in part at least; 2 the command is wrong."
+    "Exit codes: 0 it was done, and all is well; 1 it was refused or failed, in part at least; 2 the command is wrong; "
+    "3 an audit that was waited for has found something."
 )
 LOCAL = "http://127.0.0.1:8080"
 
@@ -26,6 +31,10 @@ Token = Annotated[
     str, typer.Option(envvar="TOKEN", show_default=False, help="An OIDC token with the role ops.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Until it has ended, with a progress bar.")]
+Every = Annotated[float, typer.Option(min=0.01, help="Seconds between two looks while waiting.")]
+Limit = Annotated[int, typer.Option(min=1, max=10_000)]
 
 
 @contextmanager
@@ -33,17 +42,40 @@ def connected(base_url: str, token: str, function: str) -> Iterator[httpx.Client
     """A connection to a function; what it refuses is printed and ends the command."""
     if not token:
         _complain(_NO_TOKEN)
-        raise typer.Exit(2)
+        raise typer.Exit(WRONG)
     try:
         with connect(base_url, token, function) as http:
             yield http
     except ApiError as error:
         _complain(str(error))
-        raise typer.Exit(1) from error
+        raise typer.Exit(FAILED) from error
 
 
 def _complain(text: str) -> None:
     stderr().print(plain(text), style="red", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def operations(base_url: str, token: str) -> Iterator[OperationsClient]:
+    """The operators' API; what it refuses is printed and ends the command."""
+    with connected(base_url, token, "ops") as http:
+        yield OperationsClient(http)
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask before something is done that cannot be undone or stops something; a no ends the command."""
+    if not yes:
+        typer.confirm(question, abort=True, err=True)
+
+
+def display(answer: BaseModel | Sequence[BaseModel], as_json: bool, table: RenderableType) -> None:
+    """Print an answer: for programs, or for people."""
+    if not as_json:
+        stdout().print(table)
+    elif isinstance(answer, BaseModel):
+        typer.echo(answer.model_dump_json(indent=2, exclude={"next_cursor"}))
+    else:
+        typer.echo(json.dumps([each.model_dump(mode="json") for each in answer], indent=2))
 
 
 def stdout() -> Console:

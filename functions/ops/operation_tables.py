@@ -1,0 +1,102 @@
+"""Health, runs, schedules, queues, stores and the audit log on a terminal."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from functions.ops.actions_api import ActionView
+from functions.ops.control_api import QueueAnswer, ScheduleAnswer
+from functions.ops.health_answers import HealthView
+from functions.ops.runs_answers import FindingView, OperatorRun
+from functions.ops.stores_api import StoreStatus
+from functions.ops.tables import plain
+
+_STYLES = {"ok": "green", "degraded": "yellow", "down": "red bold"}
+
+
+def health_table(health: HealthView) -> RenderableType:
+    """The sentence, and what it is concluded from."""
+    table = _table("", "", "")
+    for check in health.checks:
+        style = _STYLES[check.status]
+        text = f"{check.detail} {check.advice}".strip()
+        table.add_row(check.name, Text(check.status, style), Text(plain(text)))
+    return Group(Text(plain(health.sentence), _STYLES[health.status]), Text(), table)
+
+
+def runs_table(runs: Iterable[OperatorRun]) -> Table:
+    """Two lines a run; ids are whole, to be copied."""
+    table = _table("id, begun", "status, how far", "counts, error")
+    for run in runs:
+        far = f"{run.done:,}" + (f" of {run.total:,}" if run.total is not None else "") + f" {run.unit}"
+        counts = ", ".join(f"{name} {count:,}" for name, count in run.counts.items())
+        table.add_row(
+            f"{run.id}\n{_time(run.created_at)}",
+            f"{run.status}\n{far}, {run.seconds:,.0f} s",
+            Text(plain(f"{counts}\n{run.error}".strip())),
+        )
+    return table
+
+
+def findings_table(findings: Iterable[FindingView]) -> Table:
+    """A row each."""
+    table = _table("kind", "id", "account", "details", "outcome")
+    for each in findings:
+        text = ", ".join(f"{name}: {value}" for name, value in each.details.items())
+        table.add_row(each.kind, *(Text(plain(cell)) for cell in (each.id, each.account, text, each.outcome)))
+    return table
+
+
+def schedules_table(schedules: Iterable[ScheduleAnswer]) -> Table:
+    """A row each."""
+    table = _table("schedule", "state", "cron", "last", "next", "how the last ended")
+    for each in schedules:
+        ended = plain(each.last_error) or ("well" if each.last_at else "")
+        times = (_time(each.last_at), _time(each.next_at))
+        table.add_row(each.name, each.state, f"{each.cron} {each.time_zone}", *times, Text(ended))
+    return table
+
+
+def queues_table(queues: Iterable[QueueAnswer]) -> Table:
+    """A row each."""
+    table = _table("queue", "state", "tasks", "tried before", "oldest")
+    for each in queues:
+        depth = f"{each.depth:,}" + ("+" if each.has_more else "")
+        table.add_row(each.name, each.state, depth, f"{each.retrying:,}", _time(each.oldest_at))
+    return table
+
+
+def store_table(store: StoreStatus) -> RenderableType:
+    """What is served of a store."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in store.status.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        table.add_row(name, Text(plain(text)))
+    return table
+
+
+def actions_table(actions: Sequence[ActionView]) -> Table:
+    """A row each."""
+    table = _table("when", "who", "what", "target", "outcome")
+    for each in actions:
+        cells = (each.who, each.what, each.target, each.outcome or "unknown")
+        table.add_row(_time(each.at), *(Text(plain(cell)) for cell in cells))
+    return table
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=bool(first))
+    table.add_column(first, no_wrap=True)
+    for name in others:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def _time(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}" if at else ""
