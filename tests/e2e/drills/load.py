@@ -233,4 +233,4 @@ class Load:
                 assert run["status"] == "done", run
                 assert kind == "reindex" or not drift(run["counts"]), run
             records = sum(run["done"] for run in runs)
-            self.night.note(f"{len(runs)} {kind}s meanwhile came to their end, with {records} records")
+            self.night.note(f"{kind}: {len(runs)} done meanwhile, {records} records in all")

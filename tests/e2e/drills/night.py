@@ -126,7 +126,7 @@ class Night:
             answer = self.asked("POST", "/dead-letters:replay", json={"queue": queue, "limit": 500})
             assert answer["failed"] == [], answer
             replayed += answer["replayed"]
-            self.note(f"dead-letters replay-all {queue}: {answer['replayed']} replayed")
+            self.note(f"{queue}: {answer['replayed']} replayed")
         self.settle()
         return replayed
 

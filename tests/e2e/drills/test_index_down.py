@@ -19,7 +19,9 @@ DOWN = {"algolia": {"rate_5xx": 1}}
 
 
 def test_the_index_is_down_for_more_than_an_hour(system: LocalCloud) -> None:
-    night = Night(system, f"Drill: the index is down for {OUTAGE} (seed {SEED})")
+    night = Night(
+        system, f"Drill: the index is down for {OUTAGE.total_seconds() / 60:.0f} minutes (seed {SEED})"
+    )
     warehouse = Campaign(system, SEED)
     _open_for_business(night, warehouse)
     night.break_(**DOWN)
@@ -67,7 +69,7 @@ def _clear_away_letters(night: Night) -> None:
     """As the runbook says: batches of a run that gave up are replayed, and find their work done by a later run."""
     letters = night.letters()
     assert {letter["queue"] for letter in letters} <= {"returnSync", "returnSyncProcessing"}
-    night.note(f"{len(letters)} dead letters: batches that were tried 30 times")
+    night.note(f"open dead letters: {len(letters)}, batches that were tried 30 times")
     night.replay_all()
 
 

@@ -71,7 +71,7 @@ def _replay(night: Night, *product_ids: str) -> None:
     letters = night.letters()
     assert sorted(letter["event"] for letter in letters) == sorted(f"{each}:1" for each in product_ids)
     assert {letter["queue"] for letter in letters} == {QUEUE}
-    night.note(f"{len(letters)} dead letters: events that were tried {letters[0]['attempts']} times")
+    night.note(f"open dead letters: {len(letters)}, events that were tried {letters[0]['attempts']} times")
     night.replay_all()
 
 
