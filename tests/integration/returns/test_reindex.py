@@ -54,6 +54,15 @@ def removal(return_id: str) -> Removal:
     return Removal(return_id, AT + timedelta(seconds=1), "acme")
 
 
+async def falls_due(world: ReindexWorld, after: timedelta) -> None:
+    """Let there be a return that leaves the index after some time, and that nobody has changed for hours."""
+    due = world.clock.now() + timedelta(hours=2) + after
+    await world.ingest(put("DUE", next_status="cancelled", next_status_at=due.isoformat()))
+    await world.until_quiet(crons=1)
+    world.clock.advance(timedelta(hours=2).total_seconds() - 900)
+    assert "DUE" in world.algolia.to_be()
+
+
 async def is_in_step(world: ReindexWorld) -> bool:
     """Whether the index is the projection, and nothing is left of a re-index."""
     left = world.algolia.temporary()
@@ -74,8 +83,7 @@ async def test_the_index_is_built_anew_from_the_database_alone(world: ReindexWor
 
 
 async def test_what_changes_meanwhile_is_all_in_the_new_index(world: ReindexWorld) -> None:
-    due = world.clock.now() + timedelta(minutes=5)
-    await world.ingest(put("DUE", next_status="cancelled", next_status_at=due.isoformat()))
+    await falls_due(world, timedelta(minutes=5))
     job = await world.reindex()
     await world.until_stage(job, "catch up")
     # Each of them lies where the walk has been by now, or beyond where it went.
@@ -313,9 +321,75 @@ async def others_go_on(world: ReindexWorld, zombie: Work) -> None:
             await world.to_its_end(world.works[-1])
 
 
+@pytest.mark.parametrize("steps", [2, 6, 8, 9, 13])
+async def test_a_step_that_comes_late_writes_nothing_after_a_later_one(
+    world: ReindexWorld, steps: int
+) -> None:
+    """Having read the job, the claim, or the returns, or with its claim taken, or its request on the way."""
+    await falls_due(world, timedelta(seconds=1))
+    job = await world.reindex()
+    await world.until_stage(job, "walk")
+    await world.deliver(world.queues.waiting.pop())
+    zombie = world.works[0]
+    for _ in range(steps):
+        await world.step(zombie)
+    await world.ingest(put("R-1", 1, reason="broken"))
+    await world.jobs.restart(await world.job(job))
+    while (await world.job(job)).state["stage"] != "move":
+        await world.deliver(world.queues.waiting.pop(0))
+        await world.to_its_end(world.works[-1])
+        world.clock.advance(2)
+    written = world.algolia.requests
+    await world.to_its_end(zombie)
+    assert world.algolia.requests == written
+    await world.until_rest()
+    assert (await world.job(job)).status == "done"
+    assert await is_in_step(world)
+
+
 async def is_claimed_for_the_move(world: ReindexWorld) -> bool:
     documents = [each.to_dict() or {} async for each in world.db.collection("search_indexes").stream()]
     return any(fields.get("is_moving") for fields in documents)
+
+
+async def test_a_move_is_not_sent_when_the_claim_may_end_before_it(world: ReindexWorld) -> None:
+    job = await world.reindex()
+    await world.until_stage(job, "move")
+    while not await is_claimed_for_the_move(world):
+        await one_step(world)
+    world.clock.advance(30)
+    await world.to_its_end(world.works[0])
+    assert world.algolia.moves == 0
+    await world.until_rest()
+    assert (await world.job(job)).status == "done"
+    assert await is_in_step(world)
+
+
+@pytest.mark.parametrize("steps", range(2, 24, 3))
+async def test_a_move_is_not_sent_once_the_run_that_is_the_lock_was_cancelled(
+    world: ReindexWorld, steps: int
+) -> None:
+    job = await world.reindex()
+    await world.until_stage(job, "move")
+    await world.deliver(world.queues.waiting.pop(0))
+    zombie = world.works[0]
+    for _ in range(steps):
+        await world.step(zombie)
+    assert world.algolia.moves == 0
+    locked = await world.runs.newest()
+    assert locked is not None
+    assert await world.runs.cancel(locked.run_id)
+    await world.ingest(put("R-1", 1, reason="broken"))
+    # As long as a claim may last that was taken before, no other run begins.
+    world.clock.advance(121)
+    await world.cron()
+    await others_go_on(world, zombie)
+    assert world.algolia.to_be()["R-1"]["reason"] == "broken"
+    await world.to_its_end(zombie)
+    assert world.algolia.moves == 0
+    await world.until_rest()
+    assert (await world.job(job)).status == "done"
+    assert await is_in_step(world)
 
 
 @pytest.mark.parametrize("is_done_before", [True, False])
