@@ -1,5 +1,6 @@
 """Signing in and out."""
 
+import asyncio
 import logging
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from shared.problems import Problem
 
 _log = logging.getLogger(__name__)
 
+_NOTED_WITHIN = 4.0
 _SAID = {"out": "You are signed out.", "ended": "Your session has ended."}
 
 
@@ -76,11 +78,14 @@ class SigningIn:
 
     async def _note(self, session: Session) -> None:
         try:
-            async with self.actions.recorded(session.who, "session.sign-in", session.who):
+            async with (
+                asyncio.timeout(_NOTED_WITHIN),
+                self.actions.recorded(session.who, "session.sign-in", session.who),
+            ):
                 pass
-        except Problem as problem:
+        except (Problem, TimeoutError) as error:
             # While the database refuses writes, somebody has to be able to look.
-            _log.warning("operator.sign_in_unrecorded", extra={"who": session.who, "error": problem.detail})
+            _log.warning("operator.sign_in_unrecorded", extra={"who": session.who, "error": repr(error)})
 
 
 def _bare(token: str) -> str:

@@ -7,7 +7,8 @@
   const EVERY = 5000;
   const AT_MOST = 60000;
   const PATIENCE = 15000;
-  const live = () => document.querySelectorAll("[data-live]");
+  const live = () => document.querySelectorAll("[data-live], #live-time");
+  const root = document.documentElement;
   const status = document.querySelector("[data-live-status]");
   let pause = EVERY;
   let timer = 0;
@@ -15,7 +16,7 @@
 
   forgetNotice();
   guardForms();
-  if (!live().length) return;
+  if (!document.querySelector("[data-live]")) return;
   document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : later(0)));
   later(EVERY);
 
@@ -34,10 +35,12 @@
       carryOver(page);
       if (isLost) say("The connection is back.");
       isLost = false;
+      delete root.dataset.old;
       pause = EVERY;
     } catch {
       if (!isLost) say("Connection lost: what is shown may be old. Trying again…");
       isLost = true;
+      growOld();
       pause = Math.min(pause * 2, AT_MOST);
     }
     later(pause);
@@ -48,14 +51,17 @@
       const next = page.getElementById(region.id);
       if (next) morph(region, next);
     }
-    for (const id of ["live-time"]) {
-      const next = page.getElementById(id);
-      if (next) morph(document.getElementById(id), next);
-    }
     document.title = page.title;
   }
 
+  // What nobody keeps up to date any more must not look as if it were.
+  function growOld() {
+    root.dataset.old = "";
+    if (!document.title.startsWith("Old: ")) document.title = `Old: ${document.title}`;
+  }
+
   function end(address) {
+    growOld();
     say("Your session has ended. ");
     const link = document.createElement("a");
     link.href = address;
