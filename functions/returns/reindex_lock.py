@@ -17,6 +17,8 @@ class SyncLock:
     """
 
     def __init__(self, db: "AsyncClient", runs: SyncRuns, job_id: str) -> None:
+        # Documents that were read.
+        self.reads = 0
         self._db = db
         self._runs = runs
         self._job_id = job_id
@@ -31,6 +33,7 @@ class SyncLock:
 
     async def held(self) -> State | None:
         """The state of the sync, if this job has the lock: also if it died before it could note that."""
+        self.reads += 2
         state = await self._runs.newest()
         if state is None or state.status == IDLE or state.purpose != "reindex":
             return None
@@ -47,6 +50,7 @@ class SyncLock:
         held = await self.held()
         if held is None or held.run_id != run_id:
             raise Superseded(run_id)
+        self.reads += 2
         await self._runs.keep_alive(held.record_id, run_id, at_least)
         return await self._runs.current(held.record_id, run_id)
 

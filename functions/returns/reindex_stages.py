@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from functions.returns.index_settings import IndexSettings
+from functions.returns.index_settings import SORTS, IndexSettings
 from functions.returns.reindex_claim import Claim
 from functions.returns.reindex_lock import SyncLock
 from functions.returns.reindex_progress import Progress, objection
@@ -195,6 +195,7 @@ class Stages:
         # Its replicas may be gone, or have other settings than the next run of the sync believes.
         settings = IndexSettings(self.db, self.index)
         await settings.renew()
+        self.tally.uses["index_requests"] += 1 + len(SORTS)
         await self.lock.release()
         await self.claim.forget()
         return self._made(progress, is_last=True)
@@ -216,6 +217,8 @@ class Stages:
     def _made(self, progress: Progress, *, is_last: bool = False, pause: timedelta = timedelta(0)) -> Step:
         if self.tally.task is not None:
             progress = progress.model_copy(update={"task": self.tally.task})
+        # With the claim's document.
+        self.tally.uses["firestore_reads"] += 1 + self.lock.reads
         return Step(
             state=progress.model_dump(mode="json"),
             phase="done" if is_last else _PHASES[progress.stage],

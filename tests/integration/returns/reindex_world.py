@@ -32,7 +32,9 @@ class FakeAlgolia:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.indices: dict[str, Records] = {}
+        # What it was told, and what it was asked.
         self.requests = 0
+        self.reads = 0
         # How many moves it has accepted.
         self.moves = 0
         self.refuses: set[str] = set()
@@ -130,16 +132,20 @@ class FakeIndex:
         return await self._write(lambda indices: indices.pop(self.name, None) and None)
 
     async def is_published(self, task: int) -> bool:
-        await gate()
+        await self._read()
         return self.algolia.is_done(task)
 
     async def records(self, ids: Sequence[str]) -> list[dict[str, Any] | None]:
-        await gate()
+        await self._read()
         return [self._content().get(each) for each in ids]
 
     async def browse(self, attributes: Sequence[str], cursor: str = "") -> BrowsedPage:
-        await gate()
+        await self._read()
         return BrowsedPage([], "", len(self._content()))
+
+    async def _read(self) -> None:
+        await gate()
+        self.algolia.reads += 1
 
     def _content(self) -> Records:
         if self.name not in self.algolia.indices:
