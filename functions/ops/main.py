@@ -16,7 +16,6 @@ from functions.ops.health_api import HealthApi
 from functions.ops.looking import health_checks
 from functions.ops.runs_api import RunsApi
 from functions.ops.stores_api import StoresApi
-from shared import clients
 from shared.clock import utc_now
 from shared.http import LONG_ANSWER_SECONDS, http_app
 from shared.settings import settings
@@ -49,12 +48,12 @@ def _console() -> Console:
         auth=parts.authenticator(),
         config=settings(),
         clock=utc_now,
-        db=clients.firestore(),
         actions=parts.actions(),
         health=health_checks(),
         letters=parts.letters(),
         replays=parts.replays(),
         runs=parts.runs(),
+        findings=parts.finding_lists(),
         schedules=parts.schedules(),
         queues=parts.queue_control(),
         stores=parts.stores(),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,7 +14,6 @@ from functions.ops.console.acts import Act
 from functions.ops.console.audit_pages import AuditPages
 from functions.ops.console.confirming import Confirming
 from functions.ops.console.door import Door
-from functions.ops.console.finding_lists import FindingLists
 from functions.ops.console.image_pages import ImagePages
 from functions.ops.console.letter_acts import LetterActs
 from functions.ops.console.letter_pages import LetterPages
@@ -31,6 +30,7 @@ from functions.ops.console.store_acts import StoreActs
 from functions.ops.console.store_pages import StorePages
 from functions.ops.control import QueueControl, Schedules
 from functions.ops.dead_letters import Letters
+from functions.ops.finding_lists import FindingLists
 from functions.ops.health import HealthChecks
 from functions.ops.replay import Replays
 from functions.ops.runs import Runs
@@ -41,9 +41,6 @@ from shared.clock import Clock
 from shared.problems import Problem
 from shared.settings import Settings
 
-if TYPE_CHECKING:
-    from google.cloud.firestore import AsyncClient
-
 
 @dataclass(frozen=True)
 class Console:
@@ -52,12 +49,12 @@ class Console:
     auth: Authenticator
     config: Settings
     clock: Clock
-    db: "AsyncClient"
     actions: Actions
     health: HealthChecks
     letters: Letters
     replays: Replays
     runs: Runs
+    findings: FindingLists
     schedules: Schedules
     queues: QueueControl
     stores: Stores
@@ -75,7 +72,7 @@ class Console:
             Overview(door, pages, self.health, self.runs, self.letters, self.queues, self.schedules),
             RunPages(door, pages, self.runs),
             LetterPages(door, pages, self.letters),
-            AuditPages(door, pages, self.runs, FindingLists(self.db)),
+            AuditPages(door, pages, self.runs, self.findings),
             ImagePages(door, pages, self.images),
             Originals(door, partial(http_client, self.config.base_url)),
             StorePages(door, pages, self.stores),

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
+from pydantic import ValidationError
 from starlette.responses import Response
 from starlette.routing import Route
 
 from functions.ops.console.door import Door
-from functions.ops.console.finding_lists import FindingFilter, FindingLists
-from functions.ops.console.panels import panel
 from functions.ops.console.rendering import Pages, Visit
+from functions.ops.finding_lists import FindingLists, FindingQuery
 from functions.ops.runs import Run, RunKind, Runs
 from shared.jobs.records import FindingKind, Subject
+from shared.problems import validation_problem
 
 SUBJECTS: tuple[Subject, ...] = get_args(Subject)
 _KINDS: tuple[RunKind, ...] = ("audit", "repair", "reindex")
@@ -68,10 +69,10 @@ class AuditPages:
 
     async def show(self, visit: Visit) -> Response:
         """An audit with its findings, those of an account or a kind alone if that is asked for."""
-        audit_id, wanted = visit.request.path_params["audit"], FindingFilter.of(visit.query)
+        audit_id, wanted = visit.request.path_params["audit"], _query(visit)
         # Not at once: the findings of what is no audit are nobody's business.
         run = await self.runs.get("audit", audit_id, visit.token)
-        findings = await panel(self.lists.page(run.id, wanted, visit.query.get("cursor", "")))
+        findings = await self.lists.page(run.id, wanted)
         return self.pages.shown(
             visit,
             "audit.html",
@@ -80,3 +81,16 @@ class AuditPages:
             findings=findings,
             kinds=get_args(FindingKind),
         )
+
+
+def _query(visit: Visit) -> FindingQuery:
+    """Which findings are wanted.
+
+    Raises:
+        Problem: 422, there is no such kind.
+    """
+    given = {name: value for name in ("account", "kind", "cursor") if (value := visit.query.get(name))}
+    try:
+        return FindingQuery.model_validate(given)
+    except ValidationError as error:
+        raise validation_problem(error) from error
