@@ -111,14 +111,15 @@ class FakeBucket:
         await gate()
 
     async def page(self, after: str, limit: int) -> Sequence[Listed]:
-        names = sorted(name for name in self.objects if name > after)[:limit]
-        return [Listed(name, self.objects[name][0], self.objects[name][3]) for name in names]
-
-    async def below(self, prefix: str) -> Sequence[Listed]:
         await gate()
-        found = [each for each in await self.page("", len(self.objects)) if each.name.startswith(prefix)]
+        names = sorted(name for name in self.objects if name > after)[:limit]
+        found = [Listed(name, self.objects[name][0], self.objects[name][3]) for name in names]
         await gate()
         return found
+
+    async def below(self, prefix: str) -> Sequence[Listed]:
+        found = await self.page("", len(self.objects))
+        return [each for each in found if each.name.startswith(prefix)]
 
     async def delete_listed(self, listed: Iterable[Listed]) -> None:
         for each in listed:
