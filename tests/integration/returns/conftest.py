@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from infra.local.clock import Clock
+from tests.integration.returns import reindex_world
 from tests.integration.returns.world import FirestoreServer, World
 
 
@@ -20,3 +21,14 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FirestoreServ
 @pytest.fixture
 def world(server: FirestoreServer) -> World:
     return server.world()
+
+
+@pytest.fixture
+async def reindex_server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[reindex_world.FirestoreServer]:
+    """One for worlds in which the index is built anew, in pages of two."""
+    server = reindex_world.FirestoreServer(Clock())
+    await server.start()
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{server.port}")
+    with reindex_world.small_pages():
+        yield server
+    await server.stop()

@@ -1,13 +1,18 @@
 """The returns sync with a re-index going on beside it, a step at a time and killed at any step."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from google.cloud.firestore import AsyncClient
 
+from functions.returns import reindex_stages
 from functions.returns.batches import PUSH_TIME
+from functions.returns.ingestion import Put, Removal
+from functions.returns.model import Return
 from functions.returns.reindex import Reindex
 from infra.local.clock import Clock
 from infra.local.firestore.stats import Stats
@@ -16,14 +21,25 @@ from shared.jobs.queues import RETURN_MAINTENANCE
 from shared.jobs.records import Job, JobTask
 from shared.jobs.running import JobRunner
 from shared.jobs.store import Jobs
+from shared.return_sync.runs import IDLE, JOB_TYPE, STATE
 from shared.search import BrowsedPage, IndexMissingError, RefusedError
 from shared.tasks import Attempt
 from tests.integration import steps
 from tests.integration.returns.world import MAX_RECORD_BYTES, World
 from tests.integration.steps import Task, gate
+from tests.unit.returns.examples import AT, content
 
 LIVE = "order_returns"
 Records = dict[str, dict[str, Any]]
+
+
+@contextmanager
+def small_pages() -> Iterator[None]:
+    """So that a handful of returns makes several pages and steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reindex_stages, "PAGE_SIZE", 2)
+        patch.setattr(reindex_stages, "PAGES_PER_STEP", 2)
+        yield
 
 
 class FakeAlgolia:
@@ -207,3 +223,38 @@ class ReindexWorld(World):
             await self.run_all()
             self.clock.advance(timedelta(seconds=1).total_seconds())
         raise AssertionError(f"never came to {stage}: {await self.job(job)}")
+
+
+async def in_step(server: FirestoreServer) -> ReindexWorld:
+    world = server.world()
+    await world.ingest(*(put(f"R-{n}") for n in range(9)))
+    await world.cron()
+    await world.until_rest()
+    world.clock.advance(7200)
+    return world
+
+
+def put(return_id: str, seconds: int = 0, **changes: Any) -> Put:
+    at = (AT + timedelta(seconds=seconds)).isoformat()
+    return Put(Return.model_validate(content(return_id=return_id, external_updated_at=at, **changes)))
+
+
+def removal(return_id: str) -> Removal:
+    return Removal(return_id, AT + timedelta(seconds=1), "acme")
+
+
+async def falls_due(world: ReindexWorld, after: timedelta) -> None:
+    """Let there be a return that leaves the index after some time, and that nobody has changed for hours."""
+    due = world.clock.now() + timedelta(hours=2) + after
+    await world.ingest(put("DUE", next_status="cancelled", next_status_at=due.isoformat()))
+    await world.until_quiet(crons=1)
+    world.clock.advance(timedelta(hours=2).total_seconds() - 900)
+    assert "DUE" in world.algolia.to_be()
+
+
+async def is_in_step(world: ReindexWorld) -> bool:
+    """Whether the index is the projection, and nothing is left of a re-index."""
+    left = world.algolia.temporary()
+    state = (await world.db.collection(STATE).document(JOB_TYPE).get()).to_dict() or {}
+    should = await world.projection(world.clock.now())
+    return not left and state["status"] == IDLE and world.algolia.to_be() == should

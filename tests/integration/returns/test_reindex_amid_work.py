@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
-from functions.returns import planner, reindex_stages
+from functions.returns import planner
 from functions.returns.ingestion import Put
 from functions.returns.model import Return
 from infra.local.clock import Clock
 from shared.jobs.records import Job
-from tests.integration.returns.reindex_world import LIVE, FirestoreServer, ReindexWorld
+from tests.integration.returns.reindex_world import LIVE, FirestoreServer, ReindexWorld, small_pages
 from tests.integration.returns.test_convergence import Sync
 from tests.integration.steps import how_far, serving
 from tests.unit.returns.examples import AT, content
@@ -35,11 +35,9 @@ STEADY = ("A-1", "R-3a", "Z-1")
 @pytest.fixture(scope="module", autouse=True)
 def server() -> Iterator[None]:
     Reindexed.server = FirestoreServer(Clock())
-    with serving(Reindexed, Reindexed.server) as patch:
+    with serving(Reindexed, Reindexed.server) as patch, small_pages():
         patch.setattr(planner, "BATCH_SIZE", 2)
         patch.setattr(planner, "BATCHES_PER_PAGE", 2)
-        patch.setattr(reindex_stages, "PAGE_SIZE", 2)
-        patch.setattr(reindex_stages, "PAGES_PER_STEP", 2)
         yield
 
 
