@@ -10,6 +10,11 @@ from playwright.sync_api import Locator, Page, Response, expect
 from tests.browser.watch import Watch
 from tests.e2e.harness import LocalCloud
 
+_LOAD_PICTURES = """async () => {
+    const pictures = [...document.images];
+    pictures.forEach(each => { each.loading = 'eager'; });
+    await Promise.allSettled(pictures.map(each => each.decode()));
+}"""
 # For what the page has to notice by itself: some polls, on a machine that does other things too.
 LIVE_MS = 30_000
 expect.set_options(timeout=15_000)
@@ -114,6 +119,7 @@ class Desk:
         expect(self.notice).to_be_visible()
 
     def picture(self, path: Path) -> None:
-        """All of the page, as it looks."""
+        """All of the page, as it looks to whoever scrolls through it."""
+        self.page.evaluate(_LOAD_PICTURES)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=path, full_page=True)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from tests.browser.world import HOSTILE, World
 
 STORE = "torino"
+# What those pages answer that are not 200.
+STATUSES = {"not-found": 404, "refused": 422}
 
 
 def furnish(world: World) -> Mapping[str, str]:
@@ -22,7 +24,7 @@ def furnish(world: World) -> Mapping[str, str]:
     world.spoil_index(lost="RET-000003", altered="RET-000004", added="RET-999999")
     world.audit_all()
     world.faults(algolia={"rate_5xx": 1})
-    world.put_return("RET-000005")
+    world.put_return("RET-NEW")
     world.fire("returnsUpdateCron")
     world.operate("queues/imageFetch:pause")
     runs = {kind: world.runs(kind)[0]["id"] for kind in ("sync", "prices", "audit")}

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
+from tests.browser.conftest import OpenDesk
 from tests.browser.desk import LIVE_MS, Desk
 from tests.browser.world import World
 from tests.e2e.harness import LocalCloud
@@ -52,14 +53,15 @@ def test_a_failing_sync_is_seen_to_fail_and_to_heal(world: World, desk: Desk) ->
 
 
 def test_a_sync_that_has_stopped_for_hours_is_told_with_how_far_the_index_is_behind(
-    world: World, desk: Desk
+    world: World, open_desk: OpenDesk
 ) -> None:
+    desk = open_desk().sign_in(ttl=24 * 3600)
     with unmoved(desk):
         world.faults(algolia={"rate_5xx": 1})
         world.put_return("R-1", status="rejected", external_updated_at="2026-11-04T09:00:00Z")
         world.fire("returnsUpdateCron")
         world.advance(2 * 3600)
-        expect(desk.health).to_contain_text("hour", timeout=LIVE_MS)
+        expect(desk.health).to_contain_text("The index is 2 h behind", timeout=LIVE_MS)
         world.faults()
         world.advance(1000)
         world.sync()
@@ -74,13 +76,18 @@ def test_what_is_under_the_fingers_stays_there(world: World, desk: Desk) -> None
     opened = desk.page.locator("#checks").get_attribute("open")
     link = desk.page.locator("#queue-imageFetch").get_by_role("link")
     link.focus()
-    before = desk.page.evaluate("scrollY")
+    before = _top(link)
     with unmoved(desk):
         world.letter("under the fingers", {"return_id": "R-1", "run_id": "r1"}, "no such thing")
         expect(desk.page.locator("#open-letters")).to_have_text("1", timeout=LIVE_MS)
     expect(link).to_be_focused()
     assert desk.page.locator("#checks").get_attribute("open") == opened
-    assert desk.page.evaluate("scrollY") == before
+    assert _top(link) == pytest.approx(before, abs=1)
+
+
+def _top(link: Locator) -> float:
+    top: float = link.evaluate("each => each.getBoundingClientRect().top")
+    return top
 
 
 def test_while_the_functions_are_gone_the_page_says_so_and_then_that_they_are_back(
@@ -90,8 +97,12 @@ def test_while_the_functions_are_gone_the_page_says_so_and_then_that_they_are_ba
         desk.page.context.set_offline(True)
         status = desk.page.get_by_role("status").filter(has_text="Connection lost")
         expect(status).to_be_visible(timeout=LIVE_MS)
+        # What is old does not go on saying that all is well as if it were so.
+        expect(desk.page.locator("html")).to_have_attribute("data-old", "")
+        expect(desk.page).not_to_have_title(re.compile("^All is well"))
         desk.page.context.set_offline(False)
         expect(status).to_have_count(0, timeout=LIVE_MS)
+        expect(desk.page.locator("html")).not_to_have_attribute("data-old", "")
     # The browser's own word about what could not be fetched is no fault of the page's.
     desk.watch.faults.clear()
     expect(desk.health).to_be_visible()

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from tests.browser.accessibility import overflow, violations
 from tests.browser.conftest import PICTURES, OpenDesk
 from tests.browser.desk import DESKTOP_LIGHT, LOOKS, Desk, Look
-from tests.browser.gallery import furnish
+from tests.browser.gallery import STATUSES, furnish
 from tests.browser.world import World
 from tests.e2e.harness import LocalCloud, local_cloud
 
@@ -50,7 +50,7 @@ def test_every_page_can_be_used_by_everyone(
     desk = open_desk(look).sign_in()
     found = []
     for name, path in pages.items():
-        desk.go(path)
+        assert desk.go(path).status == STATUSES.get(name, 200), name
         expect(desk.heading).to_have_count(1)
         desk.picture(PICTURES / f"{name}-{look}.png")
         found += wrong(desk, name)

@@ -10,6 +10,11 @@ from tests.e2e.harness import LocalCloud
 
 # More than any page has.
 _MOST_STOPS = 150
+# What can be pressed or filled in; a table that scrolls has the focus too, and all its text.
+_NAME = """() => {
+    const each = document.activeElement;
+    return each.matches('a, button') ? each.innerText : each.matches('textarea') ? each.id : '';
+}"""
 _FOCUSED = """() => {
     const each = document.activeElement, shape = each.getBoundingClientRect(), look = getComputedStyle(each);
     const outlined = look.outlineStyle !== 'none' && parseFloat(look.outlineWidth) >= 2;
@@ -28,7 +33,7 @@ def tab_to(page: Page, text: str) -> None:
     """Press Tab until the link, button or field has the focus that ``text`` is of."""
     for _ in range(_MOST_STOPS):
         page.keyboard.press("Tab")
-        if text in page.evaluate("document.activeElement.innerText || document.activeElement.id"):
+        if text in page.evaluate(_NAME):
             return
     raise AssertionError(f"Tab never gets to {text}")
 
@@ -48,8 +53,10 @@ def test_a_letter_is_replayed_by_keyboard(world: World, open_desk: OpenDesk) -> 
     expect(desk.heading).to_have_text("Dead letters")
     tab_to(desk.page, letter[:8])
     keys.press("Enter")
+    expect(desk.heading).to_contain_text(letter[:8])
     tab_to(desk.page, "Replay…")
     keys.press("Enter")
+    expect(desk.page.locator("#what-happens")).to_be_visible()
     tab_to(desk.page, "Replay the letter")
     keys.press("Enter")
     expect(desk.notice).to_contain_text("replayed")

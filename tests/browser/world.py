@@ -115,7 +115,7 @@ class World:
         index = self.cloud.environment["ALGOLIA_RETURNS_INDEX"]
         with algolia(self.cloud) as client:
             client.delete_object(index, lost)
-            client.partial_update_object(index, altered, {"status": "refunded"})
+            client.partial_update_object(index, altered, {"reason": "altered by hand"})
             client.save_object(index, {"objectID": added, "account": ACCOUNT, "status": "received"})
 
     # Products and their images
