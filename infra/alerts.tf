@@ -40,6 +40,72 @@ locals {
       }
     }
 
+    down = {
+      severity = "CRITICAL"
+      title    = "nothing works"
+      text     = <<-EOT
+        Uptime checks of two regions or more were answered with 503, or not at all: the database does not answer, or the
+        function `ops` does not start.
+
+        **Look**: the status of Firestore in the region, and the log of the function `ops`.
+
+        **Do**: if it began with a deployment, go back to the revision before (docs/deploy.md). An outage of Google's
+        passes; nothing that was accepted is lost meanwhile.
+      EOT
+      conditions = {
+        "Uptime checks fail" = { series = "uptime_failures", window = 1200, above = 1, lasting = 60 }
+      }
+    }
+
+    unhealthy = {
+      severity = "WARNING"
+      title    = "something has been wrong for long"
+      text     = <<-EOT
+        Every look of the last ${var.thresholds.unhealthy_minutes} minutes found something wrong, or none was made.
+
+        **Look**: `python -m functions.ops status`, or the operators' page, says what it is and what to do; the log lines
+        `health.checked` say since when.
+
+        **Do**: what it says (docs/operations.md).
+      EOT
+      conditions = {
+        "Looks that find something wrong" = {
+          series = "unhealthy", window = 600, above = 0, lasting = var.thresholds.unhealthy_minutes * 60
+        }
+      }
+    }
+
+    drift = {
+      severity = "WARNING"
+      title    = "an audit found drift"
+      text     = <<-EOT
+        What is kept in two places is not the same in both: the index and the returns, what the supply chain has and the
+        products, or images and their renditions. Nothing mends that by itself.
+
+        **Look**: `python -m functions.ops audit findings ID` shows what, and whose it is.
+
+        **Do**: `python -m functions.ops audit repair ID`, then find out what caused it: drift is not to be.
+      EOT
+      conditions = {
+        "An audit found something" = { series = "drift", window = 300, above = 0, lasting = 0 }
+      }
+    }
+
+    jobs_failed = {
+      severity = "WARNING"
+      title    = "an audit, a repair or a re-index failed"
+      text     = <<-EOT
+        It could not go on, for as often as it was tried. What it had under way is undone.
+
+        **Look**: `python -m functions.ops runs show KIND ID` says why, and what it had come to.
+
+        **Do**: mend the cause, then `python -m functions.ops runs resume KIND ID`: it goes on from where it was.
+      EOT
+      conditions = {
+        "A job failed" = { series = "jobs_failed", window = 300, above = 0, lasting = 0 }
+      }
+    }
+
     queue_backlog = {
       severity = "WARNING"
       title    = "a queue does not keep up"

@@ -3,6 +3,10 @@
 locals {
   charts = [
     { title = "Returns: runs of the sync, finished and dead", series = ["sync_finished", "sync_taken_over"] },
+    { title = "Returns: seconds that the index is behind", series = ["index_age", "sync_lag"] },
+    { title = "Looks that found something wrong, by status", series = ["unhealthy"] },
+    { title = "Seconds that the oldest work has waited", series = ["oldest_pending"] },
+    { title = "Dead letters that are open", series = ["letters_open"] },
     { title = "Returns: batches pushed", series = ["batches_pushed"] },
     { title = "Dead letters, by queue", series = ["dead_letters"] },
     { title = "Unexpected errors, by event", series = ["faults"] },
@@ -16,6 +20,11 @@ locals {
     { title = "Failed attempts of schedules", series = ["schedule_failures"] },
     { title = "Firestore, per second", series = ["documents_read", "documents_write", "documents_delete"] },
     { title = "What sweepers mended", series = ["mended"] },
+    { title = "Audits, repairs, re-indexings that ended, by status", series = ["jobs_ended"] },
+    { title = "Those that failed, by kind", series = ["jobs_failed"] },
+    { title = "Audits that found drift, by subject", series = ["drift"] },
+    { title = "What operators did", series = ["operators_acted"] },
+    { title = "Uptime checks that failed", series = ["uptime_failures"] },
     { title = "Products: versions delivered", series = ["deliveries"] },
     { title = "Images rendered, by outcome", series = ["images_rendered"] },
     { title = "Price runs that ended, by status", series = ["price_runs"] },

@@ -38,6 +38,73 @@ resource "google_service_account_iam_member" "signs" {
   member             = "serviceAccount:${local.room_email[each.value]}"
 }
 
+# Operators look at schedules and queues, stop them and let them go on. Google's own roles for that may delete them too.
+# https://cloud.google.com/iam/docs/roles-permissions/cloudscheduler
+resource "google_project_iam_custom_role" "steers_schedules" {
+  project     = var.project_id
+  role_id     = "${replace(var.prefix, "-", "_")}_steers_schedules"
+  title       = "Backstock: sees, pauses, resumes and runs schedules"
+  description = "For the operators' page and command line; schedules cannot be made, changed or deleted with it."
+  permissions = [
+    "cloudscheduler.jobs.enable",
+    "cloudscheduler.jobs.get",
+    "cloudscheduler.jobs.list",
+    "cloudscheduler.jobs.pause",
+    "cloudscheduler.jobs.run",
+  ]
+
+  depends_on = [google_project_service.this]
+}
+
+# Schedules have no grants of their own.
+resource "google_project_iam_member" "steers_schedules" {
+  project = var.project_id
+  role    = "projects/${var.project_id}/roles/${google_project_iam_custom_role.steers_schedules.role_id}"
+  member  = "serviceAccount:${local.room_email[local.operators]}"
+}
+
+# https://cloud.google.com/tasks/docs/secure-queue-configuration
+resource "google_project_iam_custom_role" "steers_queue" {
+  project     = var.project_id
+  role_id     = "${replace(var.prefix, "-", "_")}_steers_queue"
+  title       = "Backstock: sees, pauses and resumes a queue"
+  description = "For the operators' page and command line; neither the queue nor its tasks can be changed or deleted with it."
+  permissions = [
+    "cloudtasks.queues.get",
+    "cloudtasks.queues.pause",
+    "cloudtasks.queues.resume",
+    "cloudtasks.tasks.list",
+  ]
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_cloud_tasks_queue_iam_member" "operator" {
+  for_each = local.queues
+
+  location = var.region
+  name     = google_cloud_tasks_queue.this[each.key].name
+  role     = "projects/${var.project_id}/roles/${google_project_iam_custom_role.steers_queue.role_id}"
+  member   = "serviceAccount:${local.room_email[local.operators]}"
+}
+
+# To list queues is to look at the project, not at one of them.
+resource "google_project_iam_custom_role" "lists_queues" {
+  project     = var.project_id
+  role_id     = "${replace(var.prefix, "-", "_")}_lists_queues"
+  title       = "Backstock: lists queues"
+  description = "For the health check, which tells of queues that are paused."
+  permissions = ["cloudtasks.queues.list"]
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_project_iam_member" "lists_queues" {
+  project = var.project_id
+  role    = "projects/${var.project_id}/roles/${google_project_iam_custom_role.lists_queues.role_id}"
+  member  = "serviceAccount:${local.room_email[local.operators]}"
+}
+
 # The build: https://cloud.google.com/functions/docs/securing/build-custom-sa
 resource "google_project_iam_member" "build_logs" {
   project = var.project_id

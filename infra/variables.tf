@@ -402,9 +402,10 @@ variable "thresholds" {
     error_share         = optional(number, 0.05)
     task_error_share    = optional(number, 0.5)
     latency_p99_ms      = optional(number, 2000)
+    unhealthy_minutes   = optional(number, 60)
   })
   default     = {}
-  description = "From when on there is an alert: minutes since the last sync that ended, minutes that tasks come late, tasks that wait in a queue, the share of 5xx of public functions and of those that queues, schedules and events call, and the 99th percentile of public functions' latency."
+  description = "From when on there is an alert: minutes since the last sync that ended, minutes that something is found wrong at every look, minutes that tasks come late, tasks that wait in a queue, the share of 5xx of public functions and of those that queues, schedules and events call, and the 99th percentile of public functions' latency."
 
   validation {
     condition = alltrue([
@@ -418,6 +419,11 @@ variable "thresholds" {
       for limit in [var.thresholds.queue_delay_minutes, var.thresholds.queue_depth, var.thresholds.latency_p99_ms] : limit > 0
     ])
     error_message = "queue_delay_minutes, queue_depth and latency_p99_ms must be above 0."
+  }
+
+  validation {
+    condition     = var.thresholds.unhealthy_minutes >= 15 && var.thresholds.unhealthy_minutes <= 1380
+    error_message = "unhealthy_minutes is 15 to 1380: there is a look every 5 minutes, and an alert looks back a day at most."
   }
 
   validation {

@@ -13,6 +13,15 @@ TOPOLOGY = load()
 ROOMS = sorted({function.room for function in TOPOLOGY.functions.values()})
 # https://cloud.google.com/iam/docs/roles-overview#legacy-basic
 BASIC = {"roles/owner", "roles/editor", "roles/viewer", "roles/browser"}
+OPERATORS = "ops"
+ROLE = "google_project_iam_custom_role"
+# To see, to stop and to let go on; neither to make, to change nor to delete.
+STEERING = {
+    "steers_schedules": {"cloudscheduler.jobs." + verb for verb in ("get", "list", "pause", "enable", "run")},
+    "steers_queue": {"cloudtasks.tasks.list"}
+    | {"cloudtasks.queues." + verb for verb in ("get", "pause", "resume")},
+    "lists_queues": {"cloudtasks.queues.list"},
+}
 BUCKET_ROLES = {
     frozenset({"read"}): "roles/storage.objectViewer",
     frozenset({"create"}): "roles/storage.objectCreator",
@@ -71,11 +80,31 @@ def _of_room(room: str) -> Iterator[tuple[str, str]]:
         needs = frozenset(function.buckets[bucket] for function in functions if bucket in function.buckets)
         role = BUCKET_ROLES.get(needs, BUCKET_ROLE_OTHERWISE)
         yield role, f"google_storage_bucket_iam_member: {PROJECT}-{bucket}"
+    if room == OPERATORS:
+        yield from _of_operators()
+
+
+def _of_operators() -> Iterator[tuple[str, str]]:
+    """What steering takes, by roles of our own."""
+    for role in ("steers_schedules", "lists_queues"):
+        yield _own(role), f"google_project_iam_member: {PROJECT}"
+    for queue in TOPOLOGY.queues:
+        yield _own("steers_queue"), f"google_cloud_tasks_queue_iam_member: {queue}"
+
+
+def _own(role: str) -> str:
+    return f"projects/{PROJECT}/roles/backstock_{role}"
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_may_do_what_its_functions_need_and_nothing_else(room: str, complete: Plan) -> None:
     assert of(room, complete) == {Grant(_member(room), *each) for each in _of_room(room)}
+
+
+def test_operators_may_steer_and_not_change(complete: Plan) -> None:
+    roles = [each.values for each in complete.resources if each.kind == ROLE]
+    given = {role["role_id"].removeprefix("backstock_"): set(role["permissions"]) for role in roles}
+    assert given == STEERING
 
 
 def _invoker_of(access: str) -> set[tuple[str, str]]:
@@ -156,7 +185,7 @@ def test_nobody_else_has_any_grant(complete: Plan) -> None:
 
 def test_a_grant_takes_none_away(complete: Plan) -> None:
     """A binding or a policy replaces what others have granted on the same object."""
-    kinds = {each.kind for each in complete.resources if "_iam_" in each.kind}
+    kinds = {each.kind for each in complete.resources if "_iam_" in each.kind} - {ROLE}
     assert kinds <= ON.keys(), f"use ..._iam_member, and say in ON what it is on: {kinds - ON.keys()}"
 
 

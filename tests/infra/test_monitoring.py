@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from functions.ops.health_api import HealthApi
+from shared.openapi import Operation
+from tests.infra.names import PROJECT, REGION
 from tests.infra.terraform import Plan, Values
 
 ROOT = Path(__file__).parents[2]
@@ -63,6 +66,25 @@ def test_an_alert_says_where_to_look_and_what_to_do_and_tells_somebody(complete:
         assert policy.later["notification_channels"] == [True]
 
 
+def test_uptime_checks_ask_what_arrives_and_needs_no_token(complete: Plan) -> None:
+    check = complete.the("google_monitoring_uptime_check_config.health")
+    ((http,), (asked,)) = check["http_check"], check["monitored_resource"]
+    function, _, path = http["path"].removeprefix("/").partition("/")
+    assert (function, http["use_ssl"], http["validate_ssl"]) == ("ops", True, True)
+    routes = {route.path: route for route in HealthApi(None, None, None).routes()}  # type: ignore[arg-type]
+    assert Operation.of(routes[f"/{path}"].endpoint).roles == (), "nobody gives an uptime check a token"
+    assert not path.endswith("z"), "Cloud Run keeps some paths that end in z: ask for /health/live"
+    assert asked["labels"]["host"] == f"{REGION}-{PROJECT}.cloudfunctions.net"
+
+
+def test_what_lasts_is_told_and_what_passes_is_not(complete: Plan) -> None:
+    """A sync that is late for a quarter of an hour is no reason to wake anybody."""
+    (condition,) = (each for name, each in _conditions(complete) if name == "unhealthy")
+    (aggregation,) = condition["aggregations"]
+    assert int(condition["duration"].rstrip("s")) >= 15 * 60
+    assert int(aggregation["alignment_period"].rstrip("s")) >= 2 * 300, "there is a look every five minutes"
+
+
 def test_one_bad_call_of_a_quiet_function_is_no_alert(complete: Plan) -> None:
     """A share or a percentile of one call stays in the window for as long as the window is."""
     for name, condition in _conditions(complete):
@@ -86,3 +108,11 @@ def test_a_sync_that_never_finished_is_noticed_too(complete: Plan) -> None:
     (promql,) = condition["condition_prometheus_query_language"]
     assert "logging_googleapis_com:user_backstock_sync_finished{" in promql["query"]
     assert "or vector(0)" in promql["query"], "without it, there is no answer where there is no metric"
+
+
+def test_every_alert_is_in_the_runbook(complete: Plan) -> None:
+    table = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    missing = [
+        name for name in complete.of("google_monitoring_alert_policy.this") if f"| `{name}` |" not in table
+    ]
+    assert not missing, "docs/operations.md: say of each alert when it comes and what to do first"
