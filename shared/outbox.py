@@ -153,9 +153,7 @@ class Outbox:
         now = self._clock()
         identity = {"product_id": task.product_id, "version": task.version, "type": kind}
         source = {"user_id": user_id, "write_id": write_id, "trace": trace.current(), "created_at": now}
-        batch.create(
-            self.document(task.event_id), identity | source | reopened(task.series, now) | {"error": ""}
-        )
+        batch.create(self.document(task.event_id), identity | source | reopened(0, now) | {"error": ""})
 
     async def get(self, event_id: str) -> StoredEvent | None:
         """One event: one read."""

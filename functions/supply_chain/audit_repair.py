@@ -1,15 +1,15 @@
-"""Sending what the supply-chain API lacks: the event that was lost is made anew, and goes the way of all events.
+"""Sending what the supply-chain API lacks, on the way that all changes go.
 
-Nothing is sent from here. A delivery sends the newest version alone, and only above all that were ever sent; so an
-event of the version that the product has is enough, unless a higher one was sent, as after the product was brought
-back from a backup: then the product is written once more, above that.
+Nothing is sent from here. An event that is there is opened anew. In the place of one that is not, there is a new one
+of a new version, above all that were ever sent: the API knows requests by product and version, and may have had
+another of the one that was lost.
 """
 
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from google.api_core.exceptions import Aborted, AlreadyExists, FailedPrecondition, NotFound
+from google.api_core.exceptions import Aborted, AlreadyExists
 
 from functions.supply_chain.audit_evidence import Evidence, Records, judge
 from shared.clock import Clock
@@ -65,46 +65,39 @@ class Redelivery:
                 return f"{FAILED}it is still {verdict}"
 
     async def _deliver(self, job: Job, seen: Evidence) -> str:
-        if seen.version is not None and _newest(seen) > seen.version:
-            task = await self._write_anew(seen)
+        event = seen.telling_event
+        if event is not None and event.version >= max(_newest(seen), seen.version or 0):
+            task = await self._reopen(event)
+        elif seen.version is None:
+            task = await self._delete_anew(job, seen)
         else:
-            task = await self._tell_anew(job, seen)
+            task = await self._write_anew(seen)
         if task is None:
             return _CHANGING
         await publish(self.queues, task)
         return f"{PENDING}version {task.version} is being delivered"
 
+    async def _reopen(self, event: StoredEvent) -> ProductEvent | None:
+        again = replace(event, series=event.series + 1)
+        changed = await self.outbox.change(event, reopened(again.series, self.clock()))
+        return again.task if changed else None
+
     async def _write_anew(self, seen: Evidence) -> ProductEvent | None:
         stored = await self.writes.get(seen.product_id)
         if stored is None or stored.version != seen.version:
             return None
-        fields = stored.next(self.clock()) | {"version": _newest(seen) + 1}
+        fields = stored.next(self.clock()) | {"version": max(stored.version, _newest(seen)) + 1}
         return await self.writes.update(stored, fields, _nothing)
 
-    async def _tell_anew(self, job: Job, seen: Evidence) -> ProductEvent | None:
-        event, batch = seen.telling_event, self.db.batch()
-        if event is not None and event.version >= _newest(seen):
-            again = replace(event, series=event.series + 1)
-            self.outbox.write_change(batch, event, reopened(again.series, self.clock()))
-            task = again.task
-        else:
-            task = self._write_event(batch, job, seen)
+    async def _delete_anew(self, job: Job, seen: Evidence) -> ProductEvent | None:
+        # The next version is that of the event which was lost.
+        task = ProductEvent(product_id=seen.product_id, version=_newest(seen) + 2)
+        batch = self.db.batch()
+        self.outbox.write(batch, task, "product:deleted", seen.user_id, job.id)
         try:
             await batch.commit()
-        except (AlreadyExists, FailedPrecondition, NotFound, Aborted):
+        except (AlreadyExists, Aborted):
             return None
-        return task
-
-    def _write_event(self, batch: "AsyncWriteBatch", job: Job, seen: Evidence) -> ProductEvent:
-        # The event that was lost may have had a task, whose name is taken for a day: the first series would not be
-        # enqueued. No chain of attempts counts as far as this.
-        series = int(job.created_at.timestamp())
-        if seen.version is None:
-            task = ProductEvent(product_id=seen.product_id, version=_newest(seen) + 1, series=series)
-            self.outbox.write(batch, task, "product:deleted", seen.user_id, job.id)
-        else:
-            task = ProductEvent(product_id=seen.product_id, version=seen.version, series=series)
-            self.outbox.write(batch, task, "product:updated", seen.user_id, job.id)
         return task
 
 
