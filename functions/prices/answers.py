@@ -29,7 +29,7 @@ class RunView(AnswerBody):
     status: RunStatus = Field(
         description="`ingesting`: the feed is being read; `running`: its stores are being updated; `done`; `partial`: "
         "stores failed, were refused, or did not finish in time; `refused`: the feed could not be taken; `failed`: it "
-        "was never read to its end."
+        "was never read to its end; `cancelled`: somebody ended it before its time."
     )
     reason: str | None = Field(description="Why it was refused or failed.")
     lines: int = Field(ge=0)
@@ -41,7 +41,8 @@ class RunView(AnswerBody):
     stores: int = Field(ge=0, description="Of how many stores it has lines.")
     series: int = Field(ge=0, description="How often it, or a store of it, was run again.")
     missing: list[StoreId] = Field(
-        description="Stores that had not finished when it ended; the first 1,000. They may have since."
+        description="Stores that had not finished when it ended, those left out among them; the first 1,000. They "
+        "may have since."
     )
     missing_count: int = Field(ge=0)
     failed: list[StoreId] = Field(
@@ -67,7 +68,7 @@ class StoreView(AnswerBody):
     store_id: StoreId
     status: StoreStatus = Field(
         description="`pending`: not all of its lines are in; `updated`; `unchanged`: it was like that before; "
-        "`failed`; `refused`: it belongs to another retailer."
+        "`failed`; `refused`: it belongs to another retailer; `cancelled`: it was left out."
     )
     reason: str | None
     lines: int = Field(ge=0)
@@ -83,6 +84,7 @@ class StoreCounts(AnswerBody):
     unchanged: int = Field(ge=0)
     failed: int = Field(ge=0)
     refused: int = Field(ge=0)
+    cancelled: int = Field(ge=0)
 
 
 class RunProgress(RunView):

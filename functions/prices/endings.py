@@ -40,7 +40,7 @@ class Tally:
     def add(self, store: RunStore) -> None:
         """Take a store into account."""
         self.work = Work(*(sum(both) for both in zip(self.work, store.work, strict=True)))
-        if store.status == "pending":
+        if store.status in ("pending", "cancelled"):
             self.missing.append(store.store_id)
         elif not store.is_settled or store.status == "refused":
             self.failed.append(store.store_id)
@@ -83,7 +83,7 @@ class Endings:
             latch = self.stores.latch(run_id, store_id, series)
             seen = await latch.state()
             if not seen.complete:
-                if store.status == "failed" or seen.overdue(self.clock()):
+                if store.status in ("failed", "cancelled") or seen.overdue(self.clock()):
                     # Its other chunks are shown as they come in: nobody waits for the last one any more.
                     await self.show(store)
                 return
@@ -176,7 +176,7 @@ class Endings:
             seen = await latch.state()
             if seen.released or not seen.complete:
                 return False
-            if await self._commit_end(run, await self._tally(run_id), partial(latch.release, seen=seen)):
+            if await self._commit_end(run, await self.tally(run_id), partial(latch.release, seen=seen)):
                 return True
         raise TransientError("Others keep writing the run.")
 
@@ -188,14 +188,19 @@ class Endings:
         Raises:
             TransientError: others keep writing the run.
         """
-        async for stores in self.stores.walk(run.id):
-            await asyncio.gather(*map(self.show, stores))
-        tally = await self._tally(run.id)
+        await self.show_all(run.id)
+        tally = await self.tally(run.id)
         if not tally.missing:
             return await self.end(run.id, run.series)
         return await self._commit_end(run, tally, lambda _: None)
 
-    async def _tally(self, run_id: str) -> Tally:
+    async def show_all(self, run_id: str) -> None:
+        """As :meth:`show`, for all stores of a run: a read each."""
+        async for stores in self.stores.walk(run_id):
+            await asyncio.gather(*map(self.show, stores))
+
+    async def tally(self, run_id: str) -> Tally:
+        """What the stores of a run have come to: a read each."""
         tally = Tally()
         async for stores in self.stores.walk(run_id):
             for store in stores:

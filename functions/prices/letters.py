@@ -45,7 +45,7 @@ class UpdateLetters:
                 # Whoever ended it so may have died before the run's end.
                 await self.endings.follow_up(store)
                 return
-            if store.is_settled or store.series != task.series:
+            if store.is_settled or store.is_left_out or store.series != task.series:
                 return
             if await self.endings.settle(
                 store, "failed", _told(letter), partial(self.dead_letters.write, letter=letter)

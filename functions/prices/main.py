@@ -67,13 +67,13 @@ def _update() -> Response:
 def _runs() -> Response:
     reruns = Reruns(parts.runs(), parts.stores(), parts.planning(), utc_now)
     listing = Listing(clients.firestore(), parts.stores())
-    api = PriceRunsApi(parts.authenticator(), parts.runs(), listing, reruns)
+    api = PriceRunsApi(parts.authenticator(), parts.runs(), listing, reruns, parts.cancelling())
     return http_app(api.routes(), within=LONG_ANSWER_SECONDS)
 
 
 @cache
 def _sweeper() -> Response:
-    sweeping = Sweeper(parts.runs(), parts.planning(), parts.endings(), utc_now)
+    sweeping = Sweeper(parts.runs(), parts.planning(), parts.endings(), parts.cancelling(), utc_now)
 
     async def sweep(request: Request) -> Response:
         account = settings().scheduler_service_account

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from functions.prices.cancelling import Cancelling
 from functions.prices.endings import Endings
 from functions.prices.planning import Planning
 from functions.prices.runs import Runs
@@ -49,3 +50,9 @@ def endings() -> Endings:
     """How stores and runs end."""
     db = clients.firestore()
     return Endings(db, runs(), stores(), RebuildRequests(db, queues(), utc_now), utc_now)
+
+
+@cache
+def cancelling() -> Cancelling:
+    """How runs end before their time."""
+    return Cancelling(runs(), stores(), endings(), utc_now)

@@ -143,6 +143,9 @@ class Planning:
                 await self.queues.enqueue(PRICE_UPDATES, task, key=task.key)
 
         async for stores in self._of_series(run):
+            if run.series and not (await self.runs.existing(run.id)).is_open:
+                # Cancelled: stores of a series before are not to be brought into this one.
+                return
             opened = await self._open(run, stores)
             due = [store for store in opened if store.series == run.series and not store.is_settled]
             await asyncio.gather(*(one(task) for store in due for task in store.tasks))

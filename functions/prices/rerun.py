@@ -64,7 +64,7 @@ class Reruns:
     def _require_runnable(self, run: Run) -> None:
         if run.is_open:
             raise _not_rerunnable("It is still under way.")
-        if run.status not in ("done", "partial"):
+        if run.status not in ("done", "partial", "cancelled") or not run.stores:
             raise _not_rerunnable("No line of its feed was used. Send the feed again.")
         if run.created_at + LINES_KEPT < self.clock():
             raise _not_rerunnable("Its lines are not kept any more. Send the feed again.")

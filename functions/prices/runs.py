@@ -2,8 +2,9 @@
 
 A run has one document of ``price_runs``, whose ``status`` moves from ``ingesting`` (its feed is being read) to
 ``running`` (its stores are being updated) to ``done``, or to ``partial`` if a store failed, was refused or did not
-finish in time. ``refused`` is a feed that cannot be taken, ``failed`` one that nobody came to read to its end. Whatever
-is to happen to a run has a ``deadline`` in its document, past which the sweeper looks into it.
+finish in time. ``refused`` is a feed that cannot be taken, ``failed`` one that nobody came to read to its end, and
+``cancelled`` a run that somebody has ended before its time. Whatever is to happen to a run has a ``deadline`` in its
+document, past which the sweeper looks into it.
 
 All changes are single commits whose preconditions fail if somebody else was quicker (docs/decisions/0002).
 """
@@ -40,7 +41,7 @@ MAX_TURNS = 8
 # What a commit answers when somebody else wrote first.
 CONFLICTS = (Aborted, AlreadyExists, FailedPrecondition, NotFound)
 
-RunStatus = Literal["ingesting", "running", "done", "partial", "refused", "failed"]
+RunStatus = Literal["ingesting", "running", "done", "partial", "refused", "failed", "cancelled"]
 
 
 @dataclass(frozen=True)

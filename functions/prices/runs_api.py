@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from functions.prices.answers import RunPage, RunProgress, RunView
+from functions.prices.cancelling import Cancelling
 from functions.prices.listing import Listing, ProgressQuery, RunQuery
 from functions.prices.queues import RunId
 from functions.prices.rerun import Reruns
@@ -41,11 +42,13 @@ class PriceRunsApi:
     runs: Runs
     listing: Listing
     reruns: Reruns
+    cancelling: Cancelling
 
     def routes(self) -> list[Route]:
         return [
             Route("/", self.list, methods=["GET"]),
             Route("/{run_id}:rerun", self.rerun, methods=["POST"]),
+            Route("/{run_id}:cancel", self.cancel, methods=["POST"]),
             Route("/{run_id}", self.get, methods=["GET"]),
         ]
 
@@ -86,6 +89,17 @@ class PriceRunsApi:
         run = await self._run(request)
         asked = await read_optional_json(request, RerunRequest, _MAX_BODY_BYTES)
         return json_response(view(await self.reruns.begin(run, asked.store_id)), 202)
+
+    @Operation(
+        roles=("retailer", "ops"),
+        path={"run_id": RunId},
+        answers={200: Answer(RunView)},
+        problems={409: {"not-active": "It has ended."}},
+    )
+    async def cancel(self, request: Request) -> Response:
+        """End a run before its time: stores that nobody has begun with stay as they are, those under way go on."""
+        run = await self._run(request)
+        return json_response(view(await self.cancelling.begin(run.id)))
 
     async def _account(self, request: Request) -> str | None:
         """The retailer that calls; ``None`` for an operator."""

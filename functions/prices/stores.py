@@ -2,7 +2,8 @@
 
 A store is ``pending`` until all chunks of its lines have come in. Then it is ``updated``, or ``unchanged`` if it was
 like that before. It is ``refused`` if it belongs to another retailer, and ``failed`` if a chunk of it was given up;
-should that chunk be tried again with more success, it is ``updated`` after all.
+should that chunk be tried again with more success, it is ``updated`` after all. It is ``cancelled`` if its run was
+before a chunk had come in; should one have been under way, it may be ``updated`` after all, too.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import orjson
 
 from functions.prices.queues import UpdateTask
+from functions.prices.runs import CONFLICTS
 from shared.clock import Clock
 from shared.latch import Latch
 
@@ -23,7 +25,7 @@ COLLECTION = "price_run_stores"
 # As many as one query brings: of each, two documents are written in one commit of at most 450.
 _PAGE = 200
 
-StoreStatus = Literal["pending", "updated", "unchanged", "failed", "refused"]
+StoreStatus = Literal["pending", "updated", "unchanged", "failed", "refused", "cancelled"]
 STATUSES: Sequence[StoreStatus] = get_args(StoreStatus)
 
 
@@ -87,6 +89,16 @@ class RunStore:
         return self.status in ("updated", "unchanged", "refused")
 
     @property
+    def is_begun(self) -> bool:
+        """Whether something of it has come in, in its series."""
+        return self.work != Work()
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether its run was cancelled before anything of it had come in."""
+        return self.status == "cancelled" and not self.is_begun
+
+    @property
     def tasks(self) -> list[UpdateTask]:
         """All tasks of its series."""
         told = {"run_id": self.run_id, "store_id": self.store_id, "series": self.series}
@@ -145,6 +157,16 @@ class RunStores:
         """Whether a store of a run is still to come in: one read, and nothing of what is in it."""
         asked = self._of(run_id, "pending").order_by("store_id").select(["store_id"]).limit(1)
         return bool(await asked.get())
+
+    async def change(self, store: RunStore, fields: Mapping[str, Any]) -> bool:
+        """Change some fields of a store; ``False`` if it is not as it was read any more."""
+        batch = self._db.batch()
+        self.write_change(batch, store, fields)
+        try:
+            await batch.commit()
+        except CONFLICTS:
+            return False
+        return True
 
     def write_change(self, batch: "AsyncWriteBatch", store: RunStore, fields: Mapping[str, Any]) -> None:
         """Change some fields in a commit, which fails if the store is not as it was read any more."""

@@ -1,7 +1,7 @@
 """The sweeper: makes good what died between two steps of a run's way, and ends what takes too long.
 
 Whatever is to happen to a run has a deadline in its document. Past it, nobody came to read its feed to the end, or its
-tasks may never have been enqueued, or stores of it did not finish.
+tasks may never have been enqueued, or stores of it did not finish; or it was cancelled, and its stores may not know.
 """
 
 import logging
@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from functions.prices.cancelling import Cancelling
 from functions.prices.endings import Endings
 from functions.prices.planning import Planning
 from functions.prices.runs import Run, Runs
@@ -30,6 +31,7 @@ class Sweeper:
     runs: Runs
     planning: Planning
     endings: Endings
+    cancelling: Cancelling
     clock: Clock
 
     async def sweep(self) -> dict[str, int]:
@@ -37,6 +39,7 @@ class Sweeper:
         now = self.clock()
         overdue = await self.runs.overdue("ingesting", now, _MAX_RUNS)
         overdue += await self.runs.overdue("running", now, _MAX_RUNS)
+        overdue += await self.runs.overdue("cancelled", now, _MAX_RUNS)
         counts: dict[str, int] = Counter([await self._mend(run) for run in overdue])
         if counts:
             _log.warning("prices.swept", extra=counts)
@@ -47,6 +50,9 @@ class Sweeper:
         try:
             if run.status == "ingesting":
                 return "given_up" if await self.runs.give_up(run) else "changed"
+            if run.status == "cancelled":
+                await self.cancelling.go_on(run)
+                return "ended"
             if not run.enqueued:
                 await self.planning.enqueue(run)
                 return "enqueued"

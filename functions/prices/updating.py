@@ -59,8 +59,8 @@ class Updating:
         store = await self.stores.get(task.run_id, task.store_id)
         if store is None:
             raise PermanentError(f"The run {task.run_id} is not kept any more. Send the feed again.")
-        if store.series != task.series:
-            # It is run anew, by other tasks.
+        if store.series != task.series or store.is_left_out:
+            # It is run anew, by other tasks, or is not wanted any more.
             return
         if not store.is_settled:
             await self._update(store, task.chunk)

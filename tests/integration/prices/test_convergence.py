@@ -1,8 +1,9 @@
 """Whatever happens in whatever order: each store ends as the last writers of its items say, and its storefront is asked
 for once, when all of its chunks are in; or the deadline names who is missing.
 
-Hypothesis draws interleavings of feeds, events and tasks (duplicate, late, out of order, lost), sweeps, reruns, steps
-of work in progress, deaths at any call to the outside, outages of the workspace, and the passing of time.
+Hypothesis draws interleavings of feeds, events and tasks (duplicate, late, out of order, lost), sweeps, reruns,
+cancellations, steps of work in progress, deaths at any call to the outside, outages of the workspace, and the passing
+of time.
 """
 
 import os
@@ -102,6 +103,12 @@ class Prices(Machine):
     @rule(steps=how_far)
     def the_sweeper_comes(self, steps: int) -> None:
         self.do(self.world.sweep())
+        self.latest_goes_on(steps)
+
+    @rule(which=any_of_them, steps=how_far)
+    def a_run_is_cancelled(self, which: int, steps: int) -> None:
+        run_ids = list(self.world.said)
+        self.do(self.world.cancel(run_ids[which % len(run_ids)]))
         self.latest_goes_on(steps)
 
     @rule(which=any_of_them, store=st.sampled_from([None, "s1", "s2"]), steps=how_far)

@@ -88,7 +88,8 @@ async def test_a_retailer_follows_its_own_runs_page_by_page(caller: Caller, feed
 
     run = (await acme.get(f"/{own[0]}")).json()
     assert (run["status"], run["lines"], run["good"], run["bad"], run["stores"]) == ("running", 4, 3, 1, 3)
-    assert run["counts"] == {"pending": 3, "updated": 0, "unchanged": 0, "failed": 0, "refused": 0}
+    others = ("updated", "unchanged", "failed", "refused", "cancelled")
+    assert run["counts"] == {"pending": 3} | dict.fromkeys(others, 0)
     stores = [store["store_id"] for store in await pages(acme, f"/{own[0]}", "progress", limit=2)]
     assert stores == ["s1", "s2", "s3"]
     assert await pages(acme, f"/{own[0]}", "progress", status="updated") == []
@@ -118,3 +119,13 @@ async def test_a_run_that_has_ended_is_run_again(caller: Caller, feeds: Feeds) -
     await feeds.runs.refuse(never_taken, "It is empty.")
     refused(await acme.post(f"/{never_taken.id}:rerun", json={}), 409, "not-rerunnable")
     assert (await acme.get(f"/{never_taken.id}")).json()["reason"] == "It is empty."
+
+
+async def test_a_retailer_cancels_its_own_runs_and_no_others(caller: Caller, feeds: Feeds) -> None:
+    run = await feeds.plan("acme", "s1", "s2")
+    refused(await caller("retailer", "other").post(f"/{run.id}:cancel"), 404, "not-found")
+    refused(await caller("seller", "acme").post(f"/{run.id}:cancel"), 403, "forbidden")
+    answer = await caller("retailer", "acme").post(f"/{run.id}:cancel")
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["status"], answer.json()["missing"]) == ("cancelled", ["s1", "s2"])
+    refused(await caller("ops").post(f"/{run.id}:cancel"), 409, "not-active")

@@ -13,6 +13,7 @@ from typing import Any
 from google.cloud.firestore import AsyncClient
 
 from functions.prices.assortments import Assortments
+from functions.prices.cancelling import Cancelling
 from functions.prices.endings import Endings
 from functions.prices.letters import UpdateLetters
 from functions.prices.lines_of_parts import Line
@@ -107,7 +108,8 @@ class World(Workshop):
             db, self.stores, Assortments(db, clock.now, MAX_PAGE_ITEMS), self.parts, self.endings
         )
         self.letterbox = UpdateLetters(self.stores, self.endings, DeadLetters(db, clock.now))
-        self.sweeper = Sweeper(self.runs, self.planning, self.endings, clock.now)
+        self.cancelling = Cancelling(self.runs, self.stores, self.endings, clock.now)
+        self.sweeper = Sweeper(self.runs, self.planning, self.endings, self.cancelling, clock.now)
         self.reruns = Reruns(self.runs, self.stores, self.planning, clock.now)
 
     # What retailers and operators do
@@ -133,6 +135,15 @@ class World(Workshop):
                     await self.reruns.begin(run, store_id)
 
         await self.begin("rerun", begun)
+
+    async def cancel(self, run_id: str) -> None:
+        async def cancelled() -> None:
+            if await self.runs.get(run_id):
+                # Refused once it has ended.
+                with suppress(Problem):
+                    await self.cancelling.begin(run_id)
+
+        await self.begin("cancel", cancelled)
 
     # What the platform does
 
@@ -249,9 +260,11 @@ class World(Workshop):
         await self.until_quiet()
 
     async def rerun_partial(self) -> None:
-        """An operator runs again what did not end well."""
+        """An operator runs again what did not end well. A feed that nobody read to its end is as none at all."""
         for run in await self.all_runs():
-            if run.status == "partial":
+            if run.status == "cancelled" and not run.stores:
+                del self.said[run.id]
+            elif run.status in ("partial", "cancelled"):
                 await self.rerun(run.id, None)
                 await self.until_quiet()
 
@@ -263,6 +276,8 @@ class World(Workshop):
         await self.replay_all()
         await self.rerun_partial()
         for run in await self.all_runs():
+            if run.id not in self.said:
+                continue
             stores = await self.stores_of(run.id)
             assert {store.store_id for store in stores} == set(self.said[run.id][1])
             refused = {store.store_id for store in stores if store.status == "refused"}
@@ -297,7 +312,7 @@ class World(Workshop):
                     assert seen.released
                     assert not store.is_dirty
                 updated[store.store_id] += store.status == "updated"
-                calm = calm and run.series == 0 and not run.missing_count
+                calm = calm and run.series == 0 and not run.missing_count and run.status != "cancelled"
         if calm:
             for store_id, times in updated.items():
                 snapshot = await self.db.collection(storefronts.COLLECTION).document(store_id).get()
