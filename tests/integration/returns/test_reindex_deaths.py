@@ -107,10 +107,13 @@ async def is_claimed_for_the_move(world: ReindexWorld) -> bool:
     return any(fields.get("is_moving") for fields in documents)
 
 
-async def test_a_move_is_not_sent_when_the_claim_may_end_before_it(world: ReindexWorld) -> None:
+@pytest.mark.parametrize("steps", [0, 1, 5])
+async def test_a_move_is_not_sent_when_the_claim_may_end_before_it(world: ReindexWorld, steps: int) -> None:
     job = await world.reindex()
     await world.until_stage(job, "move")
     while not await is_claimed_for_the_move(world):
+        await one_step(world)
+    for _ in range(steps):
         await one_step(world)
     world.clock.advance(30)
     await world.to_its_end(world.works[0])
