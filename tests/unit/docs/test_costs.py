@@ -181,6 +181,9 @@ def test_what_the_schedules_take_is_what_a_local_cloud_counts(
             ["store fed", "store rebuilt in the night"],
         ),
         ({"main_page": 1}, ["main page read"]),
+        ({"returns_audited": 1}, ["returns audited"]),
+        ({"products_audited": 1}, ["products audited"]),
+        ({"images_audited": 1}, ["images audited"]),
     ],
 )
 def test_what_work_takes_is_what_a_local_cloud_counts(
