@@ -11,7 +11,7 @@ def security_headers(config: Settings) -> dict[str, str]:
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        f"img-src 'self' {_pictures(config)}",
+        f"img-src 'self'{_pictures(config)}",
         "connect-src 'self'",
         "form-action 'self'",
         "frame-ancestors 'none'",
@@ -32,5 +32,5 @@ def _pictures(config: Settings) -> str:
     """Where the public images are, as a source of pictures: the host, and the path of their bucket."""
     if config.images_url:
         url = urlsplit(config.images_url)
-        return f"{url.scheme}://{url.netloc}{url.path.rstrip('/')}/"
-    return f"https://storage.googleapis.com/{config.images_bucket}/" if config.images_bucket else ""
+        return f" {url.scheme}://{url.netloc}{url.path.rstrip('/')}/"
+    return f" https://storage.googleapis.com/{config.images_bucket}/" if config.images_bucket else ""

@@ -276,3 +276,15 @@ def test_who_belongs_to_no_account_sees_none() -> None:
     with pytest.raises(Problem) as caught:
         Principal("u-1", None, frozenset({"seller"})).tenant()
     assert caught.value.status == 403
+
+
+async def test_a_token_that_no_header_carries_is_checked_all_the_same(
+    auth: Authenticator, users: Issuer
+) -> None:
+    ends = int(time.time()) + 300
+    principal, ends_at = await auth.user_with(users.token(aud=AUDIENCE, sub="olga", roles=["ops"], exp=ends))
+    assert (principal.subject, ends_at.timestamp()) == ("olga", ends)
+    for bad in (users.token(aud="another"), users.token(aud=AUDIENCE, exp=int(time.time()) - 60), "no token"):
+        with pytest.raises(Problem) as caught:
+            await auth.user_with(bad)
+        assert caught.value.status == 401
