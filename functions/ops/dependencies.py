@@ -1,17 +1,21 @@
 """Whether what we depend on answers, and whether somebody has stopped a part of it."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from functions.ops.health import VITAL, Check
 from functions.ops.heartbeat import Heartbeat, judged_heartbeat
 from shared.clock import Clock
+from shared.errors import TransientError
 from shared.search import IndexMissingError, SearchIndex
 from shared.settings import Settings
 
 if TYPE_CHECKING:
     from google.cloud.scheduler_v1 import CloudSchedulerAsyncClient
     from google.cloud.tasks_v2 import CloudTasksAsyncClient
+
+_log = logging.getLogger(__name__)
 
 # Nobody's return: it only matters that there is an answer.
 _NOBODY = "health"
@@ -33,6 +37,11 @@ async def index(connect: Callable[[], SearchIndex]) -> list[Check]:
         await connect().records([_NOBODY])
     except IndexMissingError:
         return [Check("index", "ok", "The index answers; nothing has been written to it yet.")]
+    except TransientError as error:
+        # What the client says of it is for those who use it.
+        _log.warning("health.index_unreachable", extra={"error": str(error)})
+        advice = "Look at Algolia's status. What changes meanwhile is pushed when it is back."
+        return [Check("index", "degraded", "The index is out of reach.", advice=advice)]
     return [Check("index", "ok", "The index answers.")]
 
 
@@ -48,7 +57,9 @@ def judged_stopped(name: str, paused: Sequence[str], failed: Sequence[str] = ())
     said += [f"The last attempt failed of {', '.join(sorted(failed))}."] if failed else []
     if not said:
         return Check(name, "ok", f"All {name} are running.", 0)
-    advice = "Resume what was paused when its reason has passed." if paused else "See the log of its function."
+    advice = (
+        "Resume what was paused when its reason has passed." if paused else "See the log of its function."
+    )
     return Check(name, "degraded", " ".join(said), len(paused) + len(failed), advice)
 
 

@@ -19,8 +19,8 @@ PATIENCE_SECONDS = 2.0
 # Without it nothing works; whatever else fails, something does.
 VITAL = "database"
 FRESHNESS = "freshness"
-# How many of the things that are wrong are told in full.
-_TOLD = 3
+# How many of the things that are wrong are told; the others are named.
+_TOLD = 2
 _MAX_REASON = 160
 
 
@@ -113,7 +113,9 @@ def concluded(checks: Sequence[Check], at: datetime) -> Health:
 
 
 def _complaint(status: HealthStatus, bad: Sequence[Check]) -> str:
-    told = " ".join(f"{check.detail} {check.advice}".strip() for check in bad[:_TOLD])
+    # What to do about many things is in their list.
+    advice = f" {bad[0].advice}" if len(bad) == 1 and bad[0].advice else ""
+    told = " ".join(check.detail for check in bad[:_TOLD])
     rest = [check.name for check in bad[_TOLD:]]
     more = f" And {len(rest)} more: {', '.join(rest)}." if rest else ""
-    return f"{status.capitalize()}: {told}{more}"
+    return f"{status.capitalize()}: {told}{advice}{more}"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -34,9 +35,10 @@ def runs_table(runs: Iterable[OperatorRun]) -> Table:
     for run in runs:
         far = f"{run.done:,}" + (f" of {run.total:,}" if run.total is not None else "") + f" {run.unit}"
         counts = ", ".join(f"{name} {count:,}" for name, count in run.counts.items())
+        what = f", {run.purpose}" if run.purpose else ""
         table.add_row(
             f"{run.id}\n{_time(run.created_at)}",
-            f"{run.status}\n{far}, {run.seconds:,.0f} s",
+            f"{run.status}{what}\n{far}, {run.seconds:,.0f} s",
             Text(plain(f"{counts}\n{run.error}".strip())),
         )
     return table
@@ -76,9 +78,20 @@ def store_table(store: StoreStatus) -> RenderableType:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in store.status.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        table.add_row(name, Text(plain(text)))
+        table.add_row(name, Text(plain(_readable(value))))
     return table
+
+
+def _readable(value: Any) -> str:
+    """A member of an answer; of a list of objects, a line each."""
+    match value:
+        case str():
+            return value
+        case [dict(), *_]:
+            return "\n".join(
+                ", ".join(f"{name} {_readable(each)}" for name, each in item.items()) for item in value
+            )
+    return json.dumps(value, ensure_ascii=False)
 
 
 def actions_table(actions: Sequence[ActionView]) -> Table:

@@ -58,7 +58,7 @@ async def test_an_index_that_is_out_of_reach_is_told(cloud: Cloud, olga: httpx.A
     cloud.set_algolia_faults({"rate_5xx": 1.0})
     health = await found(olga)
     assert (health["status"], health["index"]["status"]) == ("degraded", "degraded")
-    assert health["index"]["detail"].startswith("Nothing can be told of the index:")
+    assert health["sentence"].startswith("Degraded: The index is out of reach. Look at Algolia's status.")
 
 
 async def test_what_somebody_has_paused_is_told(olga: httpx.AsyncClient) -> None:
