@@ -11,7 +11,7 @@ from shared.jobs.records import Job, JobKind, JobTask, Subject
 from shared.jobs.running import JobRunner, Work
 from shared.jobs.store import Jobs
 from shared.tasks import Attempt, Queue
-from tests.integration.steps import FakeQueues
+from tests.integration.steps import FakeQueues, Workshop
 
 Works = Callable[[Jobs], Mapping[str, Work]]
 # More than any job here takes.
@@ -58,6 +58,28 @@ class JobDesk:
             if elsewhere:
                 await elsewhere()
         raise AssertionError(f"{job.id} comes to no end")
+
+    async def cut_off_everywhere(self, workshop: Workshop, job: Job) -> Job:
+        """Work on a job to its end, while each step is killed once at each of its gates before it comes to its own."""
+        gates = 0
+        while self.queues.waiting:
+            task = self.queues.waiting[0]
+            await workshop.begin("step", self.step)
+            step = workshop.works[-1] if workshop.works else None
+            for _ in range(gates):
+                if step in workshop.works:
+                    await workshop.step(step)
+            gates += 1
+            if step in workshop.works:
+                await workshop.kill(step)
+                self.queues.waiting.append(task)
+            else:
+                gates = 0
+                self.clock.advance(10)
+        done = await self.jobs.get(job.id)
+        assert done
+        assert done.status == "done", done.error
+        return done
 
     async def pages(self, job: Job) -> list[FindingPage]:
         """What an audit found, and what repairs made of it."""

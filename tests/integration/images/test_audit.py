@@ -11,6 +11,8 @@ from functions.images.orphans import OLD
 from shared.errors import PermanentError
 from shared.images import COLLECTION as IMAGES
 from shared.images import NEXT_ATTEMPT_WITHIN, original_name
+from shared.jobs import findings as jobs_findings
+from shared.jobs import repairing
 from shared.jobs.findings import Finding
 from shared.jobs.repairing import HEALED, REPAIRED
 from tests.integration.images.audits import desk
@@ -275,21 +277,27 @@ async def test_steps_that_are_cut_off_and_made_again_find_the_same(
     office = desk(world)
     whole = await office.audit()
     assert sorted(finding.id for finding in whole) == ["p1/i1", "p10/i4", "p2/i5"]
-    job = await office.start("audit")
-    gates = 0
-    while office.queues.waiting:
-        task = office.queues.waiting[0]
-        await world.begin("step", office.step)
-        for _ in range(gates):
-            if world.works:
-                await world.step(world.works[0])
-        gates += 1
-        if world.works:
-            await world.kill(world.works[0])
-            office.queues.waiting.append(task)
-        else:
-            gates = 0
-    done = await office.jobs.get(job.id)
-    assert done
-    assert (done.status, done.counts["checked"]) == ("done", 4)
+    done = await office.cut_off_everywhere(world, await office.start("audit"))
+    assert done.counts["checked"] == 4
     assert await office.found_by(done) == whole
+
+
+async def test_a_repair_that_is_cut_off_and_goes_on_mends_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_findings, "PAGE_SIZE", 1)
+    await lose_renditions(world)
+    await change_entry(world, "p1", 0, status="failed")
+    world.renditions.put("products/gone/i9/1-x.webp", b"of no product")
+    pass_time(world, AGES)
+    office = desk(world)
+    audit = await office.to_its_end(await office.start("audit"))
+    assert len(await office.pages(audit)) == 3
+    # Nothing is rendered meanwhile, so that it ends when its patience does.
+    monkeypatch.setattr(repairing, "PATIENCE", timedelta(seconds=15))
+    done = await office.cut_off_everywhere(world, await office.start("repair", audit=audit.id))
+    assert done.done == 3
+    assert done.counts["pending"] == 2
+    await world.until_quiet()
+    assert await office.audit() == []
+    await world.converges()

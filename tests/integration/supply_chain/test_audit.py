@@ -1,12 +1,14 @@
 """Audits of products: what went wrong by hand is found to the id, repaired, and then found no more."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from functions.supply_chain import audit_walk
 from functions.supply_chain.audit_evidence import LETTERS
+from shared.jobs import findings, repairing
 from shared.jobs.findings import Finding
 from shared.jobs.repairing import HEALED, PATIENCE, REPAIRED
 from shared.outbox import COLLECTION as OUTBOX
@@ -225,23 +227,8 @@ async def test_steps_that_are_cut_off_and_made_again_find_the_same(
     await drop(world, LANES, "p3")
     office = desk(world)
     whole = await office.audit()
-    job = await office.start("audit")
-    gates = 0
-    while office.queues.waiting:
-        task = office.queues.waiting[0]
-        await world.begin("step", office.step)
-        for _ in range(gates):
-            if world.works:
-                await world.step(world.works[0])
-        gates += 1
-        if world.works:
-            await world.kill(world.works[0])
-            office.queues.waiting.append(task)
-        else:
-            gates = 0
-    done = await office.jobs.get(job.id)
-    assert done
-    assert (done.status, done.counts["checked"]) == ("done", 4)
+    done = await office.cut_off_everywhere(world, await office.start("audit"))
+    assert done.counts["checked"] == 4
     assert await office.found_by(done) == whole
     assert len(whole) == 2
 
@@ -261,3 +248,24 @@ async def test_a_product_that_changes_at_each_look_is_not_reported(world: World)
     done = await office.jobs.get(job.id)
     assert done
     assert done.counts == {"checked": 4, "pending": 1}
+
+
+async def test_a_repair_that_is_cut_off_and_goes_on_sends_each_version_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(findings, "PAGE_SIZE", 1)
+    await in_step(world)
+    await lose_event(world)
+    await drop(world, LANES, "p3")
+    world.partner.requests.clear()
+    office = desk(world)
+    audit = await office.to_its_end(await office.start("audit"))
+    assert len(await office.pages(audit)) == 2
+    # Nothing is delivered meanwhile, so that it ends when its patience does.
+    monkeypatch.setattr(repairing, "PATIENCE", timedelta(seconds=15))
+    repair = await office.start("repair", audit=audit.id)
+    done = await office.cut_off_everywhere(world, repair)
+    assert done.counts == {"pending": 2}
+    await world.until_quiet()
+    assert sorted(world.partner.requests) == [("p2", 4), ("p3", 1)]
+    assert await office.audit() == []
