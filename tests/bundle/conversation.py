@@ -34,6 +34,16 @@ async def returns_are_found(shop: Shop) -> None:
     await shop.run("returnsUpdateCron")
     found = await shop.ask("GET", "/search-order-return-index-data?q=trail&facets=status")
     assert [hit["objectID"] for hit in found["hits"]] == ["RET-1"]
+    await nothing_has_drifted(shop, "returns")
+
+
+async def nothing_has_drifted(shop: Shop, subject: str) -> None:
+    """An audit finds everything as it should be."""
+    begun = await shop.ask("POST", "/ops/jobs", json={"kind": "audit", "subject": subject}, expect=202)
+    await shop.quiet()
+    audit = await shop.ask("GET", f"/ops/runs/audit/{begun['id']}")
+    assert (audit["status"], audit["by_account"]) == ("done", {}), audit
+    assert audit["done"] > 0
 
 
 async def products_are_shown_and_delivered(shop: Shop) -> None:
@@ -61,6 +71,8 @@ async def products_are_shown_and_delivered(shop: Shop) -> None:
     (shown,) = (await shop.ask("GET", "/products", "seller"))["products"]
     urls = shown["compressed_product_images"]
     assert [(await shop.http.get(url)).headers["Content-Type"] for url in urls] == ["image/webp"] * 2
+    for subject in ("products", "images"):
+        await nothing_has_drifted(shop, subject)
     await shop.ask("DELETE", path, "seller", expect=204)
     await shop.quiet()
     assert [(await shop.http.get(url)).status_code for url in urls] == [404, 404]
@@ -83,9 +95,15 @@ async def feeds_become_storefronts(shop: Shop) -> None:
 
 
 async def operators_see_that_nothing_failed(shop: Shop) -> None:
-    """There are no dead letters."""
+    """There are no dead letters, all is well, and the operators' page is there."""
     letters = await shop.ask("GET", "/ops/dead-letters")
     assert letters["dead_letters"] == []
+    for schedule in ("nightlyAudits", "jobSweeper"):
+        await shop.run(schedule)
+    health = await shop.ask("GET", "/ops/health")
+    assert health["status"] == "ok", health
+    page = await shop.http.get("/ops/console/sign-in")
+    assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
 
 
 async def whole(shop: Shop) -> None:
