@@ -99,6 +99,7 @@ def letter_id_in(values: Values) -> str:
 def _facts(letter: StoredLetter) -> list[tuple[str, str]]:
     return [
         ("Letter", letter.id),
+        ("Status", letter.closing.status),
         ("Queue", letter.queue),
         ("Given up by", f"{letter.function}, after {letter.attempts} attempts"),
         ("Error", bounded(letter.error, _MAX_SHOWN)),
@@ -107,7 +108,7 @@ def _facts(letter: StoredLetter) -> list[tuple[str, str]]:
 
 
 def _told(result: ReplayedAll) -> str:
-    text = f"{result.replayed:,} letters are replayed."
+    text = "1 letter is replayed." if result.replayed == 1 else f"{result.replayed:,} letters are replayed."
     if result.failed:
         first = result.failed[0]
         text += f" {len(result.failed):,} could not be; the first of them, {first.id[:8]}: {first.detail}"

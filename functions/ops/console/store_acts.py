@@ -74,7 +74,8 @@ class StoreActs:
     async def render(self, visit: Visit, values: Values) -> Done:
         """Render those of a product."""
         begun = await self.images.render(product_id_in(values), visit.session.who, visit.token)
-        return Done(f"{begun['images']} images are rendered again.")
+        images = begun["images"]
+        return Done("1 image is rendered again." if images == 1 else f"{images} images are rendered again.")
 
 
 def store_id_in(values: Values) -> str:
