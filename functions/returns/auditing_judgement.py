@@ -19,8 +19,10 @@ from shared.jobs.records import FindingKind
 
 _log = logging.getLogger(__name__)
 
-# Enough to know what happened; a record has fewer fields than that, unless somebody else wrote it.
-_MAX_FIELDS = 30
+# Of what somebody else may have written, so much goes into a finding. No account is longer (functions/returns/model.py),
+# and the names of all fields of a record are not.
+_MAX_ACCOUNT = 64
+_MAX_NAMES = 400
 _MAX_ID_BYTES = 1_500
 
 
@@ -145,21 +147,20 @@ def _is_pending(updated_at: Any, known: Known) -> bool:
 
 
 def _drift(decision: Decision, stored: Mapping[str, Any], record: Record | None) -> Drift:
-    account = stored.get("account")
-    account = account if isinstance(account, str) else _account(record)
+    account = _account(stored) or _account(record)
     details = {} if isinstance(stored.get("updated_at"), datetime) else {"updated_at": "no timestamp"}
     if not isinstance(decision, Save):
         why = "deleted" if stored.get("deleted") is True else "not listed"
         return Drift("extra", account, details | {"why": why})
     if record is None:
         return Drift("missing", account, details)
-    fields = differing_fields(decision.record, record)[:_MAX_FIELDS]
-    return Drift("different", account, details | {"fields": ", ".join(fields)})
+    fields = ", ".join(differing_fields(decision.record, record))
+    return Drift("different", account, details | {"fields": fields[:_MAX_NAMES]})
 
 
-def _account(record: Record | None) -> str:
-    account = (record or {}).get("account")
-    return account if isinstance(account, str) else ""
+def _account(side: Mapping[str, Any] | None) -> str:
+    account = (side or {}).get("account")
+    return account[:_MAX_ACCOUNT] if isinstance(account, str) else ""
 
 
 def _plain(value: Any) -> Any:

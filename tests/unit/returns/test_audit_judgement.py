@@ -50,6 +50,16 @@ def test_a_record_that_was_altered_differs_in_the_fields_that_were() -> None:
     assert judged(stored(), altered) == Drift("different", "acme", {"fields": "by_hand, reason, status"})
 
 
+def test_what_a_hand_wrote_does_not_swell_a_finding() -> None:
+    by_hand = record_of() | {f"field {number}": 1 for number in range(1_000)}
+    verdict = judged(stored(), by_hand)
+    assert isinstance(verdict, Drift)
+    assert len(verdict.details["fields"]) == 400
+    assert judged(None, {"objectID": "R-1", "account": "a" * 10_000}) == Drift(
+        "extra", "a" * 64, {"why": "no document"}
+    )
+
+
 def test_a_cancelled_return_in_the_index_is_extra() -> None:
     cancelled = stored(status="cancelled")
     assert judged(cancelled, None) == Fits()
