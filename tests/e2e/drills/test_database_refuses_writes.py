@@ -10,8 +10,8 @@ import pytest
 
 from tests.e2e.campaign import Campaign
 from tests.e2e.clients import documents
+from tests.e2e.drills.feeds import feed
 from tests.e2e.drills.night import Night, until
-from tests.e2e.drills.test_poison_feed import feed
 from tests.e2e.harness import LocalCloud
 from tests.e2e.shop import Shop, product
 
