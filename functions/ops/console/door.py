@@ -1,5 +1,6 @@
 """The way to every page: who is signed in is let through, and what goes wrong is shown as a page."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import Request
@@ -13,6 +14,11 @@ from functions.ops.console.session import Session, Sessions
 from shared.clock import Clock
 from shared.http import Handler, problem_of
 from shared.problems import Problem
+
+# Longer than what is asked of other functions may take, and below the function's own limit, so that who waits is told
+# why on a page. An act has more time, since to break it off leaves open what came of it.
+_PAGE_SECONDS = 15.0
+_ACT_SECONDS = 40.0
 
 Page = Callable[[Visit], Awaitable[Response]]
 FormPage = Callable[[Visit, Mapping[str, str]], Awaitable[Response]]
@@ -31,14 +37,14 @@ class Door:
         self._base_url = base_url
         self._clock = clock
 
-    def page(self, page: Page) -> Handler:
+    def page(self, page: Page, within: float = _PAGE_SECONDS) -> Handler:
         """A page that changes nothing."""
 
         async def handle(request: Request) -> Response:
             session, refusal = await self._session(request)
             if session is None:
                 return refusal or self._to_sign_in(request)
-            return await self._answered(Visit(request, session, self._clock()), page)
+            return await self._answered(Visit(request, session, self._clock()), page, within)
 
         return handle
 
@@ -50,7 +56,7 @@ class Door:
             require_own_form(visit.request, form, visit.session.token, self._base_url)
             return await page(visit, form)
 
-        return self.page(checked)
+        return self.page(checked, _ACT_SECONDS)
 
     async def _session(self, request: Request) -> tuple[Session | None, Response | None]:
         try:
@@ -72,8 +78,9 @@ class Door:
         self._sessions.end(answer)
         return answer
 
-    async def _answered(self, visit: Visit, page: Page) -> Response:
+    async def _answered(self, visit: Visit, page: Page, within: float) -> Response:
         try:
-            return await page(visit)
+            async with asyncio.timeout(within):
+                return await page(visit)
         except Exception as error:
             return self._pages.refused(problem_of(error), visit)

@@ -14,7 +14,7 @@ from functions.ops.console.rendering import Pages, Visit
 from functions.ops.console.store_acts import product_id_in
 from functions.ops.stores import ProductImages
 
-_SECONDS = 12.0
+_SECONDS = 11.0
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from functions.ops.console.store_acts import store_id_in
 from functions.ops.stores import Stores
 
 # The function that is asked may have to start first.
-_SECONDS = 12.0
+_SECONDS = 11.0
 
 
 @dataclass(frozen=True)

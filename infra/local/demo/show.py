@@ -76,6 +76,7 @@ def commands(base_url: str) -> str:
             f"""  curl -s -H "Authorization: Bearer $SELLER" '{base_url}/products?name=lantern'""",
             *(f"  {command}" for command in storefront_commands(base_url)),
             f'  curl -s -H "Authorization: Bearer $TOKEN" {base_url}/ops/dead-letters',
+            f'  echo "$TOKEN"          # to sign in with at {base_url}/ops, the operators\' page',
             f"  curl -s -X POST {base_url}/_local/schedules/returnsUpdateCron:run",
             f"""  curl -s -X POST {base_url}/_local/clock:advance -d '{{"seconds": 900}}'""",
             f"  curl -s {base_url}/_local/queues",

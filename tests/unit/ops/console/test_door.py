@@ -1,0 +1,69 @@
+"""Whatever happens behind the door is answered with a page."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from google.api_core.exceptions import ServiceUnavailable
+from starlette.requests import Request
+from starlette.responses import Response
+
+from functions.ops.console.door import Door
+from functions.ops.console.rendering import Pages, Visit
+from functions.ops.console.session import Sessions
+from functions.ops.console.static_files import StaticFiles
+from shared.auth import Authenticator, Principal
+from tests.unit.shared.examples import a_deployment
+
+BASE_URL = "http://127.0.0.1:8080"
+NOW = datetime(2026, 11, 21, 20, 0, tzinfo=UTC)
+
+
+class Tokens:
+    """Takes any token for an operator's."""
+
+    async def user_with(self, token: str) -> tuple[Principal, datetime]:
+        return Principal("olga", None, frozenset({"ops"})), NOW + timedelta(hours=1)
+
+
+def a_door() -> Door:
+    sessions = Sessions(cast("Authenticator", Tokens()), BASE_URL, lambda: NOW)
+    pages = Pages(a_deployment(), sessions.path, StaticFiles(sessions.path), lambda: NOW)
+    return Door(sessions, pages, BASE_URL, lambda: NOW)
+
+
+def visit(method: str = "GET", query: bytes = b"", cookie: bytes = b"backstock-session=t") -> Request:
+    scope = {"type": "http", "method": method, "path": "/console/do/x", "query_string": query}
+    return Request({**scope, "headers": [(b"cookie", cookie)]})
+
+
+async def never(visit: Visit) -> Response:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def test_who_waits_too_long_is_told_on_a_page() -> None:
+    answer = await a_door().page(never, within=0.01)(visit())
+    assert (answer.status_code, answer.media_type) == (503, "text/html")
+
+
+async def test_a_service_that_is_down_is_told_on_a_page() -> None:
+    async def down(visit: Visit) -> Response:
+        raise ServiceUnavailable("down")
+
+    assert (await a_door().page(down)(visit())).status_code == 503
+
+
+async def test_an_error_of_ours_is_told_without_its_text() -> None:
+    async def broken(visit: Visit) -> Response:
+        raise RuntimeError("secret")
+
+    answer = await a_door().page(broken)(visit())
+    assert (answer.status_code, b"secret" in bytes(answer.body)) == (500, False)
+
+
+async def test_whose_session_ended_before_a_form_was_sent_comes_back_to_the_question() -> None:
+    answer = await a_door().page(never)(visit("POST", b"name=returnSync&back=%2Fops", b""))
+    assert answer.headers["location"] == (
+        "/ops/console/sign-in?next=%2Fops%2Fconsole%2Fdo%2Fx%3Fname%3DreturnSync%26back%3D%252Fops"
+    )
