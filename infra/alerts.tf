@@ -61,7 +61,7 @@ locals {
       severity = "WARNING"
       title    = "something has been wrong for long"
       text     = <<-EOT
-        Every look of the last ${var.thresholds.unhealthy_minutes} minutes found something wrong, or none was made.
+        Every look of the last ${var.thresholds.unhealthy_minutes} minutes found something wrong.
 
         **Look**: `python -m functions.ops status`, or the operators' page, says what it is and what to do; the log lines
         `health.checked` say since when.
