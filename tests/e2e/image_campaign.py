@@ -64,6 +64,8 @@ class ImageCampaign:
         self.shop = self.gallery.shop
         self.database = firestore(cloud)
         self.links: list[dict[str, Any]] = []
+        # What was acknowledged: the newest version of each product, and its images then.
+        self.arranged: dict[str, tuple[int, list[str]]] = {}
         self.picture = taken_at_home(60, 40)
 
     # What a client does, again and again until it is answered
@@ -91,6 +93,9 @@ class ImageCampaign:
         unchanged = {"If-Match": found.headers["ETag"]}
         answer = self._asked("PATCH", f"/{product_id}", json=changes, headers=unchanged)
         assert answer is None or answer.status_code in (200, 404, 412), answer.text
+        if answer is not None and answer.status_code == 200:
+            written = int(answer.json()["version"]), list(answer.json()["product_images"])
+            self.arranged[product_id] = max(written, self.arranged.get(product_id, written))
 
     def _any_picture(self, dice: random.Random) -> str:
         match dice.choices(["photo", "flaky", "bad"], [6, 2, 1])[0]:
@@ -222,6 +227,9 @@ class ImageCampaign:
             reason = letters[image_id]["error"] if image_id in letters else ""
             assert reason == image["error"], (image_id, image, letters.get(image_id))
         for product_id, fields in products.items():
+            version, urls = self.arranged.get(product_id, (0, []))
+            assert fields["version"] >= version
+            assert fields["version"] > version or fields["product_images"] == urls
             ours = {name: image for name, image in stored.items() if image["product_id"] == product_id}
             _check_shown(fields, ours)
             self._check_files(product_id, ours)
