@@ -19,8 +19,8 @@ from shared.jobs.records import FindingKind
 
 _log = logging.getLogger(__name__)
 
-# Of what somebody else may have written, so much goes into a finding: no account is longer (functions/returns/model.py),
-# nor are the names of all fields that a record should have.
+# Of what somebody else may have written, so much goes into a finding: no account is longer
+# (functions/returns/model.py), nor are the names of all fields that a record should have.
 _MAX_ACCOUNT = 64
 _MAX_NAMES = 400
 _MAX_ID_BYTES = 1_500
