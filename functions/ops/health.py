@@ -64,13 +64,16 @@ class HealthChecks:
 
     Args:
         probes: what is looked at, by name, the most important first.
+        prepare: is called before: what takes long once a process must not count as a service that is slow.
     """
 
     probes: Mapping[str, Probe]
     clock: Clock
+    prepare: Callable[[], None] = lambda: None
 
     async def look(self) -> Health:
         """What there is to say now. Takes 2 s at most, whatever does not answer, and never fails."""
+        self.prepare()
         found = await asyncio.gather(*(_bounded(name, probe) for name, probe in self.probes.items()))
         return concluded(list(chain.from_iterable(found)), self.clock())
 

@@ -1,5 +1,6 @@
 """What is looked at to say whether all is well, put together once a process."""
 
+import logging
 from functools import cache, partial
 
 from functions.ops import dependencies
@@ -15,6 +16,8 @@ from shared.jobs.store import Jobs
 from shared.search import SearchIndex
 from shared.settings import settings
 from shared.tasks import TaskQueues
+
+_log = logging.getLogger(__name__)
 
 
 @cache
@@ -46,4 +49,14 @@ def health_checks() -> HealthChecks:
         "queues": partial(dependencies.queues, clients.cloud_tasks, config),
         "schedules": partial(dependencies.schedules, clients.cloud_scheduler, config),
     }
-    return HealthChecks(probes, utc_now)
+    return HealthChecks(probes, utc_now, _connect)
+
+
+@cache
+def _connect() -> None:
+    """Import and make the clients, which takes a second; one that cannot be made says so when it is asked for."""
+    for connect in (clients.cloud_tasks, clients.cloud_scheduler, _index):
+        try:
+            connect()
+        except Exception as error:
+            _log.warning("health.unprepared", extra={"error": repr(error)})

@@ -87,6 +87,17 @@ async def test_what_does_not_answer_is_not_waited_for(
     assert "no answer within" in health.sentence
 
 
+async def test_what_takes_long_once_is_done_before_anything_is_timed() -> None:
+    order: list[str] = []
+
+    async def probe() -> Sequence[Check]:
+        order.append("looked")
+        return [FRESH]
+
+    await HealthChecks({"freshness": probe}, lambda: NOW, lambda: order.append("prepared")).look()
+    assert order == ["prepared", "looked"]
+
+
 async def test_within_ten_seconds_all_that_ask_cause_one_look() -> None:
     probe, now = Counting(), [NOW]
     glance = Glance(HealthChecks({"freshness": probe}, lambda: now[0]), lambda: now[0])
