@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 MAX_TEXT = 4_000
 MAX_PAYLOAD = 20_000
@@ -15,6 +15,8 @@ MAX_PAYLOAD = 20_000
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
+
+_WORDS = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
 def visible(text: str) -> str:
@@ -125,6 +127,11 @@ def _rough(seconds: float) -> str:
         if seconds >= 2 * per_unit or (unit == "min" and seconds >= per_unit):
             return f"{seconds // per_unit:,.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def breakable(name: str) -> Markup:
+    """A name such as ``returnSyncProcessing``, which a narrow line may break between its words."""
+    return Markup("<wbr>").join(escape(part) for part in _WORDS.split(bounded(name, 100)))
 
 
 def words(name: str) -> str:

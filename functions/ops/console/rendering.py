@@ -25,7 +25,18 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_FILTERS = ("bounded", "visible", "pretty_json", "number", "rate", "duration", "size", "percent", "words")
+_FILTERS = (
+    "bounded",
+    "visible",
+    "pretty_json",
+    "number",
+    "rate",
+    "duration",
+    "size",
+    "percent",
+    "words",
+    "breakable",
+)
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Visitor:
 
 def readable(html: str) -> str:
     """The text of a page without its tags, in one line."""
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html.replace("<wbr>", ""))).split())
 
 
 @pytest.fixture

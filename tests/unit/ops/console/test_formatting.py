@@ -122,3 +122,8 @@ def test_what_is_no_time_is_a_dash(value: object) -> None:
 )
 def test_how_long_ago_is_rough(seconds: int, text: str) -> None:
     assert formatting.ago(NOW - timedelta(seconds=seconds), NOW) == text
+
+
+def test_a_name_may_be_broken_between_its_words_and_is_escaped() -> None:
+    assert formatting.breakable("imageFetch") == "image<wbr>Fetch"
+    assert formatting.breakable("<b>aB") == "&lt;b&gt;a<wbr>B"
