@@ -25,10 +25,15 @@ def links(source: Endpoint, answer: Answer, described: Sequence[Endpoint]) -> Js
     for target in described:
         names = list(target.operation.path)
         pointer = _first_id(answer.model) if source.method == "get" else _id(answer.model, names)
-        if target.function == source.function and len(names) == 1 and pointer:
+        if _is_below(target, source) and len(names) == 1 and pointer:
             parameters = {names[0]: f"$response.body#{pointer}"} | _versions(answer, target)
             found[target.id] = {"operationId": target.id, "parameters": parameters}
     return found
+
+
+def _is_below(target: Endpoint, source: Endpoint) -> bool:
+    """Whether both are of the same things: what stands before the first id of a path says of which."""
+    return target.function == source.function and source.path.startswith(target.path.split("/{")[0])
 
 
 def _id(model: type[BaseModel], names: Sequence[str]) -> str:

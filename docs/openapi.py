@@ -167,7 +167,8 @@ def _parameters(told: Operation) -> Iterator[Json]:
     if told.query:
         for name, (schema, required) in schemas.parameters(told.query).items():
             written = _parameter("query", name, schema, required)
-            yield written | ({"allowEmptyValue": True} if issubclass(told.query, Query) else {})
+            may_be_empty = issubclass(told.query, Query) and not required
+            yield written | ({"allowEmptyValue": True} if may_be_empty else {})
 
 
 def _parameter(place: str, name: str, schema: Json, required: bool) -> Json:

@@ -53,7 +53,11 @@ class NewJob(BaseModel):
     audit: RunId | None = Field(
         None, description="For a repair: the audit whose findings are to be repaired."
     )
-    forced: bool = Field(False, description="For a re-index: even if there is nothing to put into the index.")
+    forced: bool = Field(
+        False,
+        strict=True,
+        description="For a re-index: even if the new index has no records, or fewer than half of the present one's.",
+    )
 
     def options(self) -> dict[str, Any]:
         """As the job keeps them: what was not asked for is left out."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -23,6 +23,8 @@ _MAX_BODY_BYTES = 4 * 1024
 _STORE = {"store_id": StoreId}
 ProductId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
 _PRODUCT = {"product_id": ProductId}
+
+_product_ids = TypeAdapter[str](ProductId)
 
 
 class OneGeneration(BaseModel):
@@ -111,7 +113,7 @@ class StoresApi:
     async def product_images(self, request: Request) -> Response:
         """A product with its images as they are shown, and how far each of them is."""
         caller = await operator(self.auth, request)
-        product_id = request.path_params["product_id"]
+        product_id = _product_id(request)
         product, states = await asyncio.gather(
             self.images.product(product_id, caller.token), self.images.states(product_id, caller.token)
         )
@@ -121,7 +123,7 @@ class StoresApi:
     async def render(self, request: Request) -> Response:
         """Render all images of a product again."""
         caller = await operator(self.auth, request)
-        begun = await self.images.render(request.path_params["product_id"], caller.who, caller.token)
+        begun = await self.images.render(_product_id(request), caller.who, caller.token)
         return json_response(begun, 202)
 
     async def _tree(self, store_id: str, token: str) -> Mapping[str, Any] | None:
@@ -131,3 +133,12 @@ class StoresApi:
             if problem.status == 404:
                 return None
             raise
+
+
+def _product_id(request: Request) -> str:
+    product_id = str(request.path_params["product_id"])
+    try:
+        return _product_ids.validate_python(product_id)
+    except ValidationError as error:
+        # No product can have such an id.
+        raise Problem(404, "not-found", f"There is no product {product_id[:100]!r}.") from error

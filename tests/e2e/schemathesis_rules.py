@@ -21,6 +21,15 @@ from shared.money import exponent
 # The gateway takes 8,190 bytes of method, path and query.
 _MAX_QUERY = 8_000
 _requests = itertools.count()
+_PAGES = {
+    "GET /ops/dead-letters",
+    "GET /ops/actions",
+    "GET /ops/runs",
+    "GET /ops/runs/audit/{run_id}/findings",
+    "GET /categories",
+    "GET /price-runs",
+    "GET /price-runs/{run_id}",
+}
 
 # In the years that the document's pattern names: of all that the format allows, too few would lie there.
 schemathesis.openapi.format(
@@ -63,15 +72,18 @@ def _obey(case: Case, phase: TestPhase) -> None:
         case "POST /returns/batch":
             for message in case.body["returns"]:
                 _obey_as_return(message)
-        case "POST /returns/resync":
+        case "POST /returns/resync" | "POST /ops/runs:resync":
             dates = sorted((case.body["start_date"], case.body["end_date"]), key=_moment)
             case.body["start_date"], case.body["end_date"] = dates
         case "GET /search-order-return-index-data" if page := case.query.get("page"):
             case.query["page"] = int(page) % 100
         case "GET /products":
             _obey_as_listing(case.query)
-        case "GET /ops/dead-letters" | "GET /categories" | "GET /price-runs" | "GET /price-runs/{run_id}":
+        case label if label in _PAGES:
             _obey_as_page(case.query)
+        case "POST /ops/jobs":
+            # What can be repaired is known once there was an audit, and only returns have an index of their own.
+            case.body["kind"] = "audit"
         case "POST /products":
             _obey_as_product(case.body)
             if key := case.headers.get("Idempotency-Key"):
