@@ -7,7 +7,7 @@ it was when the step began, and what a step does outside of it has to bear repet
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -97,7 +97,7 @@ class JobRunner:
         await self._advance(job, attempt)
 
     async def _advance(self, job: Job, attempt: Attempt) -> None:
-        work = self.works[job.kind]
+        work, began_at = self.works[job.kind], self.clock()
         try:
             if job.status == "cancelling":
                 await work.abandon(job)
@@ -114,7 +114,7 @@ class JobRunner:
             _log.exception("job.step_failed", extra={"job": job.id, "step": job.step})
             await self._give_up(job, work, error)
             return
-        await self._keep(job, step)
+        await self._keep(replace(job, started_at=job.started_at or began_at), step)
 
     async def _note(self, job: Job, error: Exception) -> None:
         """Show that somebody is at the job, and what holds it up; if that cannot be done either, no matter."""
@@ -156,7 +156,7 @@ class JobRunner:
             "state": dict(step.state),
             "restarts": 0,
             "error": "",
-            "started_at": job.started_at or self.clock(),
+            "started_at": job.started_at,
             "done": job.done + step.done,
             "total": job.total if step.total is None else step.total,
             "counts": dict(Counter(job.counts) + Counter(step.counts)),
