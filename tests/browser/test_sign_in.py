@@ -140,3 +140,18 @@ def test_a_page_that_is_left_open_says_that_its_session_has_ended(
     desk = open_desk().sign_in(ttl=300)
     World(cloud).advance(400)
     expect(desk.page.locator("#live-status, #message")).to_contain_text("session has ended", timeout=30_000)
+
+
+def test_what_was_confirmed_too_late_is_not_done_and_is_asked_again(
+    open_desk: OpenDesk, cloud: LocalCloud
+) -> None:
+    desk = open_desk().sign_in(ttl=300)
+    desk.go("/ops/console/do/queue.pause?name=imageFetch")
+    World(cloud).advance(400)
+    desk.confirm("Pause the queue")
+    expect(desk.page.locator("#message")).to_contain_text("session has ended")
+    desk.present(desk.token("ops"))
+    expect(desk.heading).to_have_text("Pause the queue imageFetch?")
+    assert not cloud.http.get("/_local/queues").json()["imageFetch"]["paused"]
+    desk.confirm("Pause the queue")
+    expect(desk.notice).to_contain_text("imageFetch is paused")
