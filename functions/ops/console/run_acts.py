@@ -32,8 +32,8 @@ _START = {
     "Searches go on meanwhile.",
 }
 _FORCED = (
-    " Forced, it does so even if there is nothing to put into it: searches would then find nothing at all. "
-    "Be sure that the database is as it should be."
+    " Forced, it does so even if the new index has less than half of the records, or none: searches would then find "
+    "as little. Be sure that the database is as it should be."
 )
 
 
@@ -96,7 +96,7 @@ class RunActs:
         """What the job does; a forced one has to be wanted twice."""
         kind, subject = chosen(values, "kind", _job_kind), chosen(values, "subject", _subject)
         if values.get("forced"):
-            sure = Input("sure", "The index may end up empty; I want that", "check")
+            sure = Input("sure", "The index may end up with few records or none; I want that", "check")
             return Telling(
                 f"Force a re-index of {subject}?",
                 _START[kind] + _FORCED,
