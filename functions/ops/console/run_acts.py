@@ -96,7 +96,7 @@ class RunActs:
         """What the job does; a forced one has to be wanted twice."""
         kind, subject = chosen(values, "kind", _job_kind), chosen(values, "subject", _subject)
         if values.get("forced"):
-            sure = Input("sure", "The index may end up with few records or none; I want that", "check")
+            sure = Input("sure", "The index may end up empty, or nearly; I want that", "check")
             return Telling(
                 f"Force a re-index of {subject}?",
                 _START[kind] + _FORCED,
