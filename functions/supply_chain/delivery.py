@@ -8,15 +8,16 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from functions.supply_chain.lanes import Held, Lane, Lanes, stored_lane
+from functions.supply_chain.lanes import ContendedError, Held, Lane, Lanes, stored_lane
 from functions.supply_chain.upstream import SupplyChainApi, UnknownOutcomeError
 from shared.clock import Clock
 from shared.errors import PermanentError, RetryAfterError, TransientError
 from shared.money import decimal_string
 from shared.outbox import Outbox, ProductEvent, StoredEvent, attempted, ended, stored_event
 from shared.tasks import Attempt
+from shared.turns import turns
 
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient
@@ -98,20 +99,39 @@ class Delivery:
             TransientError: the API or the product's lane is not to be had at the moment.
             PermanentError: the API will never take this version.
         """
-        seen = await self._look(task)
-        verdict = judge(task, seen, self.clock())
-        if seen.event is None or verdict == "settled":
-            return
-        if verdict == "superseded":
-            await self._supersede(seen.event)
-            return
-        if isinstance(verdict, RetryAfterError):
+        if found := await self._hold(task, attempt):
+            await self._send(*found)
+
+    async def _hold(
+        self, task: ProductEvent, attempt: Attempt
+    ) -> tuple[Held, Mapping[str, Any] | None] | None:
+        """The product's lane, held, and the product to send; None where nothing is to be sent.
+
+        It looks again if somebody else was faster: a sweeper that only puts off its next look is no reason to wait for
+        the next attempt, at which it may come again.
+        """
+        contended = TransientError("Many are at work on this product.")
+        async for _ in turns():
+            seen = await self._look(task)
+            verdict = judge(task, seen, self.clock())
+            if seen.event is None or verdict == "settled":
+                return None
+            if verdict == "superseded":
+                await self._supersede(seen.event)
+                return None
+            if isinstance(verdict, TransientError):
+                await self._wait(seen.event, attempt, verdict)
+            try:
+                return await self.lanes.claim(seen.event, seen.lane, attempt.number), seen.product
+            except ContendedError as error:
+                contended = error
+        raise contended
+
+    async def _wait(self, event: StoredEvent, attempt: Attempt, why: TransientError) -> NoReturn:
+        if isinstance(why, RetryAfterError):
             # The wait may be long: without a note of this attempt, the sweeper would take the task for lost.
-            await self.outbox.change(seen.event, attempted(attempt.number, self.clock()))
-        if isinstance(verdict, TransientError):
-            raise verdict
-        held = await self.lanes.claim(seen.event, seen.lane, attempt.number)
-        await self._send(held, seen.product)
+            await self.outbox.change(event, attempted(attempt.number, self.clock()))
+        raise why
 
     async def _look(self, task: ProductEvent) -> Seen:
         product = self.db.collection(PRODUCTS).document(task.product_id)

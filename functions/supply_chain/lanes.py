@@ -69,6 +69,10 @@ class Held:
         return now + _SENDING < self.until
 
 
+class ContendedError(TransientError):
+    """Somebody else has changed the lane or the event since they were read."""
+
+
 class Lanes:
     """The ``supply_chain`` collection. What happens to a lane and to the event in it commits together."""
 
@@ -85,7 +89,7 @@ class Lanes:
         """Hold the lane for one attempt at an event.
 
         Raises:
-            TransientError: somebody else was faster.
+            ContendedError: somebody else was faster; look again.
         """
         now = self._clock()
         until = now + HELD
@@ -143,4 +147,4 @@ async def _commit(batch: "AsyncWriteBatch") -> Any:
     try:
         return await batch.commit()
     except (AlreadyExists, FailedPrecondition, NotFound, Aborted) as error:
-        raise TransientError("Another attempt is at work on this product.") from error
+        raise ContendedError("Another attempt is at work on this product.") from error

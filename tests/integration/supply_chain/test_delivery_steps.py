@@ -67,6 +67,23 @@ async def test_a_delivery_is_overtaken_wherever_it_stands(
     raise AssertionError("more gates than thought")
 
 
+async def test_a_sweep_meanwhile_costs_no_attempt(server: FirestoreServer) -> None:
+    for gate in GATES:
+        world = server.world()
+        await written(world, lambda: world.create("p1", "late"))  # noqa: B023
+        world.clock.advance(130)
+        await world.deliver(world.queue.waiting.pop())
+        delivery, under_way = world.works[-1], await at_gate(world, gate)
+        await written(world, world.sweep)
+        if under_way:
+            await world.to_its_end(delivery)
+        (event,) = await world.events()
+        assert (event.status, event.attempts) == ("synced", 1), f"gate {gate}"
+        if not under_way:
+            return
+    raise AssertionError("more gates than thought")
+
+
 @pytest.mark.parametrize("what", ["create", "replace", "delete", "deliver", "sweep"])
 async def test_a_death_anywhere_loses_nothing(server: FirestoreServer, what: str) -> None:
     for gate in GATES:
