@@ -28,6 +28,9 @@ from shared.search import BrowsedPage, RefusedError
 # function's timeout (infra/topology.yaml), with room for one page whose every request takes as long as it may.
 PAGES_A_STEP = 10
 _STEP_TIME = timedelta(seconds=60)
+# It ends early, too, when it has found as much: all is kept in one commit, which takes 10 MiB
+# (https://firebase.google.com/docs/firestore/quotas), and an id may have 1,500 bytes.
+FINDINGS_A_STEP = 2_000
 
 _START = {"pass": "documents", "after": "", "met": ""}
 _PHASES = {
@@ -46,6 +49,10 @@ class _Progress:
     done: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.findings) >= FINDINGS_A_STEP
 
     def judged(self, compared: Compared) -> None:
         match compared.verdict:
@@ -82,7 +89,7 @@ class Audit:
         current, until = progress.state["pass"], self._clock() + _STEP_TIME
         for _ in range(PAGES_A_STEP):
             await self._page(job.id, sides, progress)
-            if progress.state["pass"] != current or self._clock() >= until:
+            if progress.state["pass"] != current or progress.is_full or self._clock() >= until:
                 break
         return Step(
             state=progress.state,

@@ -1,7 +1,7 @@
 """What audits find, in pages: up to 500 findings a document, in the order in which they were found."""
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 COLLECTION = "audit_findings"
 PAGE_SIZE = 500
+# A document takes 1 MiB (https://firebase.google.com/docs/firestore/quotas), and others give their things ids of
+# kilobytes. What is left is for outcomes, of up to three bytes a character.
+_MAX_PAGE_BYTES = 500_000
+_MAX_OUTCOME = 300
 
 
 @dataclass(frozen=True)
@@ -51,16 +55,19 @@ class Findings:
     def write(
         self, batch: "AsyncWriteBatch", job_id: str, step: int, findings: Sequence[Finding], now: datetime
     ) -> None:
-        """Keep what a step has found when ``batch`` commits: a write for each 500. Done again, it is the same."""
-        for start in range(0, len(findings), PAGE_SIZE):
-            name = f"{job_id}-{step:06d}-{start // PAGE_SIZE:04d}"
-            items = [asdict(each) for each in findings[start : start + PAGE_SIZE]]
-            fields = {"items": orjson.dumps(items), "outcomes": b"[]", "expire_at": now + KEPT}
+        """Keep what a step has found when ``batch`` commits: a write for each 500, or fewer where they are long.
+
+        Done again, it is the same. A commit takes 10 MiB in all, which is for the step to observe.
+        """
+        for number, items in enumerate(_split(findings)):
+            name = f"{job_id}-{step:06d}-{number:04d}"
+            fields = {"items": b"[%b]" % b",".join(items), "outcomes": b"[]", "expire_at": now + KEPT}
             batch.set(self._document(name), fields)
 
     def write_outcomes(self, batch: "AsyncWriteBatch", page: FindingPage, outcomes: Sequence[str]) -> None:
         """Say of each finding of a page what a repair made of it, when ``batch`` commits."""
-        batch.update(self._document(page.name), {"outcomes": orjson.dumps(list(outcomes))})
+        shortened = [outcome[:_MAX_OUTCOME] for outcome in outcomes]
+        batch.update(self._document(page.name), {"outcomes": orjson.dumps(shortened)})
 
     async def pages(
         self, job_id: str, after: str = "", limit: int | None = None
@@ -75,6 +82,20 @@ class Findings:
 
     def _document(self, name: str) -> Any:
         return self._db.collection(COLLECTION).document(name)
+
+
+def _split(findings: Sequence[Finding]) -> Iterator[list[bytes]]:
+    """Findings as JSON, a page at a time."""
+    page: list[bytes] = []
+    size = 0
+    for item in map(orjson.dumps, findings):
+        if page and (len(page) == PAGE_SIZE or size + len(item) > _MAX_PAGE_BYTES):
+            yield page
+            page, size = [], 0
+        page.append(item)
+        size += len(item)
+    if page:
+        yield page
 
 
 def _page(name: str, fields: dict[str, Any]) -> FindingPage:

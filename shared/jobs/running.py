@@ -104,6 +104,7 @@ class JobRunner:
                 await self._end(job, "cancelled")
                 return
             step = await work.step(job)
+            following = await self._keep(replace(job, started_at=job.started_at or began_at), step)
         except PermanentError as error:
             await self._give_up(job, work, error)
             return
@@ -114,7 +115,12 @@ class JobRunner:
             _log.exception("job.step_failed", extra={"job": job.id, "step": job.step})
             await self._give_up(job, work, error)
             return
-        await self._keep(replace(job, started_at=job.started_at or began_at), step)
+        if following is None:
+            # Another delivery of this task was quicker, or the job is cancelled: the next attempt finds out.
+            raise TransientError("Somebody else is changing this job.")
+        if following.is_active:
+            not_before = self.clock() + step.pause if step.pause else None
+            await self.jobs.enqueue(following.subject, following.task, not_before=not_before)
 
     async def _note(self, job: Job, error: Exception) -> None:
         """Show that somebody is at the job, and what holds it up; if that cannot be done either, no matter."""
@@ -131,23 +137,17 @@ class JobRunner:
         if await self.jobs.end(job, {"status": status, "error": error}) is None:
             raise TransientError("Somebody else is changing this job.")
 
-    async def _keep(self, job: Job, step: Step) -> None:
+    async def _keep(self, job: Job, step: Step) -> Job | None:
+        """The job after a step, whose results are kept; ``None`` if it was not as it had been read any more."""
         batch, findings = self.db.batch(), Findings(self.db)
         findings.write(batch, job.id, job.step, step.findings, self.clock())
         for page, outcomes in step.outcomes:
             findings.write_outcomes(batch, page, outcomes)
+        progress = self._progress(job, step)
         if step.is_last:
-            if await self.jobs.end(job, {"status": "done", **self._progress(job, step)}, batch) is None:
-                raise TransientError("Somebody else is changing this job.")
-            return
-        now = self.clock()
-        changes = {"status": "running", "deadline": now + step.pause + SILENT, **self._progress(job, step)}
-        following = await self.jobs.change(job, changes, batch)
-        if following is None:
-            # Another delivery of this task was quicker, or the job is cancelled: the next attempt finds out.
-            raise TransientError("Somebody else is changing this job.")
-        not_before = now + step.pause if step.pause else None
-        await self.jobs.enqueue(following.subject, following.task, not_before=not_before)
+            return await self.jobs.end(job, {"status": "done", **progress}, batch)
+        deadline = self.clock() + step.pause + SILENT
+        return await self.jobs.change(job, {"status": "running", "deadline": deadline, **progress}, batch)
 
     def _progress(self, job: Job, step: Step) -> dict[str, Any]:
         return {

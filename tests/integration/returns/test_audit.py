@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from functions.returns import auditing
 from functions.returns.ingestion import Message, Removal
 from infra.local.clock import Clock
 from shared.jobs.queues import RETURN_MAINTENANCE
@@ -63,6 +64,18 @@ async def test_drift_is_found_to_the_id_and_by_account(world: AuditedWorld) -> N
         "bell": {"missing": 1, "different": 1, "extra": 1},
         "": {"extra": 1},
     }
+
+
+async def test_a_step_that_finds_much_ends_early_and_loses_nothing(
+    world: AuditedWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await in_step(world)
+    expected = await drift(world)
+    usual = await world.job("audit")
+    monkeypatch.setattr(auditing, "FINDINGS_A_STEP", 1)
+    audit = await world.job("audit")
+    assert audit.step > usual.step
+    assert by_id(await world.findings(audit)) == by_id(expected)
 
 
 async def test_an_audit_changes_nothing(world: AuditedWorld) -> None:
