@@ -22,6 +22,7 @@ RETURN_IDS = [f"R-{number}" for number in range(50)]
 STORE, RETAILER = "milano", "casa-verde"
 REFUSING = {"firestore": {"seed": SEED, "write_exhausted_rate": 1}}
 HALF_REFUSING = {"firestore": {"seed": SEED, "write_exhausted_rate": 0.5}}
+GONE = {"firestore": {"seed": SEED, "unavailable_rate": 1}}
 # What any of the callers below may have changed.
 COLLECTIONS = (
     "order_returns",
@@ -116,6 +117,7 @@ def test_the_database_refuses_writes(system: LocalCloud) -> None:
     night.break_(**HALF_REFUSING)
     night.note("Firestore takes every other write; all callers say again what they had to say")
     _repeat(callers)
+    _let_it_be_gone_for_a_moment(night)
     night.mend()
     night.note("Firestore takes all writes")
     _check_all_arrived(night, callers)
@@ -131,6 +133,17 @@ def _check_answers(night: Night, requests: dict[str, Callable[[], httpx.Response
         assert status == 200 or answer.headers["Retry-After"], name
     slowest = max(answer.elapsed.total_seconds() for answer in answers.values())
     night.note(f"{', '.join(answers)}: {status}, the slowest after {slowest:.0f} s")
+
+
+def _let_it_be_gone_for_a_moment(night: Night) -> None:
+    """What an uptime check is told, which is asked for again after a minute since answers are remembered."""
+    night.break_(**GONE)
+    night.advance(timedelta(minutes=1))
+    answer = night.cloud.http.get("/ops/health/live")
+    night.note(
+        f"Firestore answers nothing; an uptime check is told {answer.status_code}: {answer.json()['status']}"
+    )
+    assert (answer.status_code, answer.json()["status"]) == (503, "down")
 
 
 def _repeat(callers: Callers) -> None:
