@@ -36,7 +36,7 @@ def pretty_json(text: str) -> str:
     try:
         # One that is larger than is shown need not be parsed for that.
         pretty = orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode()
-    except ValueError:
+    except (ValueError, TypeError):  # the second for what is nested too deeply to be written
         pretty = text
     return bounded(pretty, MAX_PAYLOAD)
 

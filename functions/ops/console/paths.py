@@ -1,7 +1,7 @@
 """Addresses within the page."""
 
 from collections.abc import Mapping
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 _MAX_PATH = 2_000
 
@@ -19,7 +19,9 @@ def own_path(asked: str, prefix: str) -> str:
     except ValueError:
         return prefix
     within = url.path == prefix or url.path.startswith(f"{prefix}/")
-    if url.scheme or url.netloc or not within or {".", ".."} & set(url.path.split("/")):
+    # As browsers read them, which take a dot that is written in another way for a dot.
+    steps = unquote(url.path).split("/")
+    if url.scheme or url.netloc or not within or {".", ".."} & set(steps):
         return prefix
     return asked
 

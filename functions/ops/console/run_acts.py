@@ -13,10 +13,12 @@ from functions.ops.console.rendering import Visit
 from functions.ops.runs import Run, RunKind, Runs
 from shared.jobs.records import JobKind, Subject
 from shared.problems import Problem, invalid_fields
+from shared.timestamps import Timestamp
 
 _kind = TypeAdapter[RunKind](RunKind)
 _job_kind = TypeAdapter[JobKind](JobKind)
 _subject = TypeAdapter[Subject](Subject)
+_time_of_change = TypeAdapter[datetime](Timestamp)
 
 _CANCEL = {
     "sync": "The run ends at once. What it has pushed stays, and the next run does its window again: nothing is lost.",
@@ -95,7 +97,7 @@ class RunActs:
     async def tell_start(self, visit: Visit, values: Values) -> Telling:
         """What the job does; a forced one has to be wanted twice."""
         kind, subject = chosen(values, "kind", _job_kind), chosen(values, "subject", _subject)
-        if values.get("forced"):
+        if kind == "reindex" and values.get("forced"):
             sure = Input("sure", "The index may end up empty, or nearly; I want that", "check")
             return Telling(
                 f"Force a re-index of {subject}?",
@@ -181,9 +183,9 @@ def _options(values: Values) -> dict[str, Any]:
 def _time(values: Values, name: str) -> datetime:
     try:
         moment = datetime.fromisoformat(values.get(name, ""))
+        return _time_of_change.validate_python(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except ValueError as error:
-        raise invalid_fields({name: "is no time"}) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        raise invalid_fields({name: "is no time at which a return can have changed"}) from error
 
 
 def _address(run: Run) -> str:

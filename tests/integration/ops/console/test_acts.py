@@ -176,6 +176,8 @@ async def test_to_force_a_reindex_takes_a_tick(visitor: Visitor, db: AsyncClient
     [
         ({"start": "yesterday", "end": "2026-11-02T00:00"}, 422),
         ({"start": "2026-11-02T00:00", "end": "2026-11-02T00:00"}, 422),
+        ({"start": "0001-01-01T00:00+14:00", "end": "2026-11-02T00:00"}, 422),
+        ({"start": "2026-11-02T00:00", "end": "9999-12-31T23:59-14:00"}, 422),
     ],
 )
 async def test_a_time_that_is_none_is_refused(visitor: Visitor, values: dict[str, str], status: int) -> None:

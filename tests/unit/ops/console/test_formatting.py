@@ -41,6 +41,8 @@ def test_a_text_is_cut_off_with_a_word_about_it(text: str, limit: int) -> None:
 def test_json_is_indented_and_what_is_none_is_left_as_it_is() -> None:
     assert formatting.pretty_json('{"a":[1]}') == '{\n  "a": [\n    1\n  ]\n}'
     assert formatting.pretty_json("{no") == "{no"
+    deep = "[" * 300 + "]" * 300
+    assert formatting.pretty_json(deep) == deep
 
 
 def test_a_payload_of_a_megabyte_is_shown_in_part() -> None:

@@ -33,6 +33,8 @@ def test_a_page_of_ours_is_gone_back_to(path: str) -> None:
         ),
         *(
             "/ops/../products",
+            "/ops/%2e%2e/products",
+            "/ops/.%2E/products",
             "/ops/./x",
             "/ops\\..\\x",
             "\\\\evil.example",
