@@ -56,6 +56,18 @@ def test_nobody_is_signed_in_under_anothers_name(visitor: Desk, cloud: LocalClou
     expect(visitor.page.locator("#operator")).to_have_text("olga")
 
 
+def test_a_link_elsewhere_leads_to_the_page_and_leaves_one_signed_in(
+    visitor: Desk, cloud: LocalCloud
+) -> None:
+    there = f"{cloud.base_url}/ops/console/runs?kind=audit"
+    serve(visitor.page, f"{ELSEWHERE}/", f'<a href="{there}">look</a>')
+    visitor.page.goto(f"{ELSEWHERE}/")
+    visitor.page.get_by_role("link").click()
+    expect(visitor.page.locator("#operator")).to_have_text("olga")
+    expect(visitor.page).to_have_url(there)
+    visitor.watch.faults.clear()
+
+
 def test_a_link_to_an_act_only_asks(visitor: Desk, cloud: LocalCloud) -> None:
     visitor.go("/ops/console/do/queue.pause?name=imageFetch")
     expect(visitor.page.locator("#what-happens")).to_be_visible()

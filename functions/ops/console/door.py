@@ -43,7 +43,7 @@ class Door:
         async def handle(request: Request) -> Response:
             session, refusal = await self._session(request)
             if session is None:
-                return refusal or self._to_sign_in(request)
+                return refusal or self._outside(request)
             return await self._answered(Visit(request, session, self._clock()), page, within)
 
         return handle
@@ -67,15 +67,26 @@ class Door:
                 self._sessions.end(refusal)
             return None, refusal
 
-    def _to_sign_in(self, request: Request) -> Response:
-        """To sign in, and back: to where a form was, if one was sent."""
+    def _outside(self, request: Request) -> Response:
+        """For who shows no session: the way to sign in, and back to where a form was, if one was sent."""
         path = request.scope["path"].rstrip("/")
         query = request.scope["query_string"].decode("latin-1")
-        there = f"{self._pages.prefix}{path}{'?' + query if query else ''}"
-        ended = "1" if self._sessions.cookie in request.cookies else ""
-        asked = {"next": self._pages.own(there), "ended": ended}
+        there = self._pages.own(f"{self._pages.prefix}{path}{'?' + query if query else ''}")
+        if has_ended := self._sessions.cookie in request.cookies:
+            asked = {"next": there, "ended": "1"}
+        elif request.method == "GET" and _is_led_here(request):
+            return self._arrived(there)
+        else:
+            asked = {"next": there}
         answer = self._pages.redirect(with_query(f"{self._pages.prefix}/console/sign-in", asked))
-        self._sessions.end(answer)
+        if has_ended:
+            self._sessions.end(answer)
+        return answer
+
+    def _arrived(self, there: str) -> Response:
+        """Once more, by a page of ours: a browser that is led here by another site keeps the session back."""
+        answer = self._pages.open_to_all("arrived.html", there=there)
+        answer.headers["Refresh"] = f"0; url={there}"
         return answer
 
     async def _answered(self, visit: Visit, page: Page, within: float) -> Response:
@@ -84,3 +95,8 @@ class Door:
                 return await page(visit)
         except Exception as error:
             return self._pages.refused(problem_of(error), visit)
+
+
+def _is_led_here(request: Request) -> bool:
+    """Whether a link of another site was followed, such as one in an alert."""
+    return request.headers.get("sec-fetch-site") in ("cross-site", "same-site")

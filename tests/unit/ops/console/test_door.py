@@ -32,9 +32,11 @@ def a_door() -> Door:
     return Door(sessions, pages, BASE_URL, lambda: NOW)
 
 
-def visit(method: str = "GET", query: bytes = b"", cookie: bytes = b"backstock-session=t") -> Request:
+def visit(
+    method: str = "GET", query: bytes = b"", cookie: bytes = b"backstock-session=t", site: bytes = b"none"
+) -> Request:
     scope = {"type": "http", "method": method, "path": "/console/do/x", "query_string": query}
-    return Request({**scope, "headers": [(b"cookie", cookie)]})
+    return Request({**scope, "headers": [(b"cookie", cookie), (b"sec-fetch-site", site)]})
 
 
 async def never(visit: Visit) -> Response:
@@ -67,3 +69,14 @@ async def test_whose_session_ended_before_a_form_was_sent_comes_back_to_the_ques
     assert answer.headers["location"] == (
         "/ops/console/sign-in?next=%2Fops%2Fconsole%2Fdo%2Fx%3Fname%3DreturnSync%26back%3D%252Fops"
     )
+
+
+async def test_who_follows_a_link_of_another_site_goes_on_by_a_page_of_ours_with_the_session_kept() -> None:
+    answer = await a_door().page(never)(visit(query=b"name=a", cookie=b"", site=b"cross-site"))
+    assert (answer.status_code, "set-cookie" in answer.headers) == (200, False)
+    assert answer.headers["refresh"] == "0; url=/ops/console/do/x?name=a"
+
+
+async def test_a_form_of_another_site_ends_no_session() -> None:
+    answer = await a_door().page(never)(visit("POST", cookie=b"", site=b"cross-site"))
+    assert (answer.status_code, "set-cookie" in answer.headers) == (303, False)
