@@ -15,7 +15,7 @@ from functions.images.buckets import Listed
 from functions.images.orphans import OLD
 from shared.images import COLLECTION as IMAGES
 from shared.images import NEXT_ATTEMPT_WITHIN, Entry, StoredImage, original_name, stored_image
-from shared.jobs.findings import Finding
+from shared.jobs.findings import Finding, account_of
 from shared.jobs.joining import settled
 from shared.products import COLLECTION as PRODUCTS
 
@@ -76,7 +76,7 @@ def evidence(
     return Evidence(
         product_id=product_id,
         image_id=image_id,
-        account=product.get("user_id", "") if product else "",
+        account=account_of((product or {}).get("user_id")),
         has_product=product is not None,
         entries=[entries[place] for place in ours],
         is_listed=all(_is_listed(product or {}, entries[place], place) for place in ours),

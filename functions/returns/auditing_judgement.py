@@ -14,14 +14,13 @@ from typing import Any
 import orjson
 
 from functions.returns.projection import Decision, Delete, Record, Reject, Save, decide
-from shared.jobs.findings import Finding
+from shared.jobs.findings import Finding, account_of
 from shared.jobs.records import FindingKind
 
 _log = logging.getLogger(__name__)
 
-# Of what somebody else may have written, so much goes into a finding: no account is longer
-# (functions/returns/model.py), nor are the names of all fields that a record should have.
-_MAX_ACCOUNT = 64
+# Of what somebody else may have written, so much goes into a finding: the names of all fields that a record should
+# have are no longer.
 _MAX_NAMES = 400
 _MAX_ID_BYTES = 1_500
 
@@ -159,8 +158,7 @@ def _drift(decision: Decision, stored: Mapping[str, Any], record: Record | None)
 
 
 def _account(side: Mapping[str, Any] | None) -> str:
-    account = (side or {}).get("account")
-    return account[:_MAX_ACCOUNT] if isinstance(account, str) else ""
+    return account_of((side or {}).get("account"))
 
 
 def _plain(value: Any) -> Any:

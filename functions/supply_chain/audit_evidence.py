@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from shared.dead_letters import COLLECTION as LETTERS
-from shared.jobs.findings import Finding
+from shared.jobs.findings import Finding, account_of
 from shared.jobs.joining import settled
 from shared.jobs.records import FindingKind
 from shared.outbox import LANES, Outbox, StoredEvent, letter_about
@@ -80,10 +80,15 @@ class Evidence:
 
 def evidence(product_id: str, product: Mapping[str, Any] | None, lane: Mapping[str, Any] | None) -> Evidence:
     """What the documents of a product and of its lane say, as far as there are any."""
-    # A hand may have been at a product.
-    version = product.get("version", 0) if product is not None else None
+    version = _version(product) if product is not None else None
     delivered = Delivered.of(lane) if lane is not None else None
-    return Evidence(product_id, version, (product or {}).get("user_id", ""), delivered)
+    return Evidence(product_id, version, account_of((product or {}).get("user_id")), delivered)
+
+
+def _version(product: Mapping[str, Any]) -> int:
+    """A product's version; none that any event has where a hand has been at it: the product is not deleted for that."""
+    said = product.get("version")
+    return said if type(said) is int else 0
 
 
 def judge(seen: Evidence) -> Verdict:

@@ -18,6 +18,8 @@ PAGE_SIZE = 500
 # kilobytes. What is left is for outcomes, of up to three bytes a character.
 _MAX_PAGE_BYTES = 500_000
 _MAX_OUTCOME = 300
+# No account and no user has a longer name (functions/returns/model.py, shared/auth.py).
+_MAX_ACCOUNT = 255
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class Finding:
     id: str
     account: str = ""
     details: dict[str, str] = field(default_factory=dict)
+
+
+def account_of(said: Any) -> str:
+    """What a document or a record says of whose it is, as findings have it; a hand may have written anything there."""
+    return said[:_MAX_ACCOUNT] if isinstance(said, str) else ""
 
 
 @dataclass(frozen=True)

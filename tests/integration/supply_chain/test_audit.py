@@ -133,6 +133,25 @@ async def test_what_went_wrong_by_hand_is_found_and_repaired(world: World, harm:
     await world.converges()
 
 
+@pytest.mark.parametrize("version", [None, "two", 2.5, True])
+async def test_a_product_whose_version_a_hand_has_spoilt_is_no_deleted_one(
+    world: World, version: Any
+) -> None:
+    await in_step(world)
+    await change(world, "products", "p2", version=version)
+    (finding,) = await desk(world).audit()
+    assert (finding.id, finding.kind, finding.details["ours"]) == ("p2", "different", "0")
+
+
+@pytest.mark.parametrize("user_id", [None, 7, ["olga"], "o" * 5_000])
+async def test_whose_a_product_is_may_be_anything_and_stops_no_audit(world: World, user_id: Any) -> None:
+    await in_step(world)
+    await change(world, "products", "p2", user_id=user_id)
+    await drop(world, LANES, "p2")
+    (finding,) = await desk(world).audit()
+    assert (finding.id, len(finding.account) <= 255) == ("p2", True)
+
+
 async def test_several_are_found_to_the_id_and_no_other_is_touched(world: World) -> None:
     await in_step(world)
     await lose_event(world)

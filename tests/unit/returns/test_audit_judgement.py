@@ -56,7 +56,7 @@ def test_what_a_hand_wrote_does_not_swell_a_finding() -> None:
     assert isinstance(verdict, Drift)
     assert len(verdict.details["fields"]) == 400
     assert judged(None, {"objectID": "R-1", "account": "a" * 10_000}) == Drift(
-        "extra", "a" * 64, {"why": "no document"}
+        "extra", "a" * 255, {"why": "no document"}
     )
 
 
