@@ -110,15 +110,16 @@ class Delivery:
         It looks again if somebody else was faster: a sweeper that only puts off its next look is no reason to wait for
         the next attempt, at which it may come again.
         """
-        contended = TransientError("Many are at work on this product.")
+        contended = ContendedError("Another attempt is at work on this event.")
         async for _ in turns():
             seen = await self._look(task)
             verdict = judge(task, seen, self.clock())
             if seen.event is None or verdict == "settled":
                 return None
             if verdict == "superseded":
-                await self._supersede(seen.event)
-                return None
+                if await self._superseded(seen.event):
+                    return None
+                continue
             if isinstance(verdict, TransientError):
                 await self._wait(seen.event, attempt, verdict)
             try:
@@ -140,10 +141,12 @@ class Delivery:
         event, fields, lane = (found[reference.path] for reference in references)
         return Seen(stored_event(event), fields.to_dict(), stored_lane(lane))
 
-    async def _supersede(self, event: StoredEvent) -> None:
-        if not await self.outbox.change(event, ended("superseded", self.clock())):
-            raise TransientError("Another attempt is at work on this event.")
-        _log.info("supply_chain.superseded", extra={"event": event.task.event_id})
+    async def _superseded(self, event: StoredEvent) -> bool:
+        """Settle an event that a newer one has overtaken; whether it was as it had been read."""
+        settled = await self.outbox.change(event, ended("superseded", self.clock()))
+        if settled:
+            _log.info("supply_chain.superseded", extra={"event": event.task.event_id})
+        return settled
 
     async def _send(self, held: Held, product: Mapping[str, Any] | None) -> None:
         event = held.event

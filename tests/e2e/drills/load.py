@@ -199,6 +199,8 @@ class Load:
 
     def until_quiet(self) -> None:
         """Nothing more is to happen to anything; an operator has replayed what had died."""
+        # Before time leaps: a job without a sign of life for ten minutes counts as lost.
+        self.night.quiet()
         for _ in range(3):
             self.retailer.until_quiet()
             self.photographer.until_quiet()
