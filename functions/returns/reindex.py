@@ -122,8 +122,15 @@ class _Beginning:
             raise TransientError("This step was made before.")
         await self._set_up(claim)
         progress = Progress(stage="walk", index=name, as_of=claim.read_at)
-        uses = {"firestore_reads": 2 + total // 1_000, "index_requests": 2 + dropped}
-        return Step(progress.model_dump(mode="json"), "reading all returns", total=total, uses=uses)
+        return Step(
+            state=progress.model_dump(mode="json"),
+            phase="reading all returns",
+            # What was done for an index that the job has given up is no part of this one.
+            done=-self.job.done,
+            total=total,
+            counts={name: -count for name, count in self.job.counts.items()},
+            uses={"firestore_reads": 2 + total // 1_000, "index_requests": 2 + dropped},
+        )
 
     async def _clear(self, name: str) -> int:
         """Drop what jobs have left behind that died, and this one when it was given up; how many there were."""
