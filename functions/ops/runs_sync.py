@@ -67,8 +67,8 @@ class SyncRunsDesk:
             run = await self._existing(run_id)
             if not run.is_active:
                 raise not_active(_STATUSES[run.phase])
-            if run.purpose in ("repair", "reindex"):
-                detail = f"The run is part of a {run.purpose} of the index. Cancel that job instead."
+            if run.purpose == "reindex":
+                detail = "The run keeps others off the index while it is built anew. Cancel that job instead."
                 raise Problem(409, "of-a-job", detail)
             if not await self.runs.cancel(run.id):
                 raise not_active(_STATUSES[(await self._existing(run_id)).phase])

@@ -154,13 +154,19 @@ async def test_a_run_of_the_sync_is_neither_resumed_nor_done_again(desk: Desk, c
     refused(await desk.post(f"/runs/sync/{run['id']}:rerun"), 409, "not-rerunnable")
 
 
-async def test_a_run_that_serves_a_job_is_left_to_it(desk: Desk, db: AsyncClient, cloud: Cloud) -> None:
+async def test_a_run_that_is_the_lock_of_a_job_is_left_to_it(
+    desk: Desk, db: AsyncClient, cloud: Cloud
+) -> None:
     await desk.hold("returnSync")
     await desk.sync()
     assert await cloud.scheduler.idle(10)
     (run,) = await desk.pages("/runs", "runs", kind="sync")
-    await db.collection("return_sync_runs").document(run["id"]).update({"purpose": "reindex"})
+    held = db.collection("return_sync_runs").document(run["id"])
+    await held.update({"purpose": "reindex"})
     refused(await desk.post(f"/runs/sync/{run['id']}:cancel"), 409, "of-a-job")
+    # A repair whose run is cancelled begins another; one that has ended needs it no more.
+    await held.update({"purpose": "repair"})
+    assert (await desk.post(f"/runs/sync/{run['id']}:cancel")).json()["status"] == "cancelled"
 
 
 async def test_a_run_names_the_dead_letters_that_bear_its_trace(

@@ -12,7 +12,7 @@ from functions.returns.repairing import FAILED, HEALED, PENDING, REPAIRED, UNPRO
 from infra.local.clock import Clock
 from shared.jobs.records import Job
 from shared.return_sync.queues import RETURN_SYNC
-from shared.return_sync.runs import JOB_TYPE, RUNS, STATE
+from shared.return_sync.runs import IDLE, JOB_TYPE, RUNS, STATE
 from shared.return_sync.walk import COLLECTION
 from shared.tasks import Queue
 from tests.integration.returns.audited_world import (
@@ -160,6 +160,18 @@ async def test_a_run_that_is_at_work_is_waited_for_and_another_follows(world: Au
         await world.run_all()
     assert (await world.jobs.get(started.id) or started).phase == "waiting for a run of the sync"
     world.queues.waiting += held
+    repair = await world.ended(started.id)
+    assert dict(repair.counts) == {"repaired": 7}
+    await clean(world)
+
+
+async def test_when_its_run_is_cancelled_a_repair_begins_another(world: AuditedWorld) -> None:
+    audit = await drifted(world)
+    started = await world.jobs.start("repair", "returns", "test", {"audit": audit.id})
+    while (state := await world.runs.newest()) is None or state.purpose != "repair" or state.status == IDLE:
+        await world.run_all()
+        world.clock.advance(1)
+    assert await world.runs.cancel(state.run_id)
     repair = await world.ended(started.id)
     assert dict(repair.counts) == {"repaired": 7}
     await clean(world)
