@@ -90,11 +90,14 @@ def test_an_operator_gets_to_the_page_that_was_asked_for(open_desk: OpenDesk) ->
 @pytest.mark.parametrize(
     "elsewhere", ["//example.org/ops", "https://example.org", "/ops/../products", "/\\example.org"]
 )
+@pytest.mark.parametrize("is_forced", [False, True], ids=["by a link", "by the form"])
 def test_nobody_is_led_elsewhere_by_signing_in(
-    open_desk: OpenDesk, cloud: LocalCloud, elsewhere: str
+    open_desk: OpenDesk, cloud: LocalCloud, elsewhere: str, is_forced: bool
 ) -> None:
     desk = open_desk()
     desk.go(f"/ops/console/sign-in?next={elsewhere}")
+    if is_forced:
+        desk.page.locator("input[name=next]").evaluate("(each, value) => { each.value = value }", elsewhere)
     desk.present(desk.token("ops"))
     expect(desk.health).to_be_visible()
     assert desk.page.url.split("?")[0].rstrip("/") == f"{cloud.base_url}/ops"
