@@ -1,6 +1,7 @@
 """Both sides of the comparison, as audits and repairs read them: ``order_returns``, and the search index."""
 
 import asyncio
+import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient, DocumentSnapshot
 
 PAGE_SIZE = MAX_BATCH_RECORDS
-# No return's id begins like this.
-_NOBODY = "_audit"
 # How long to wait, each time, for the index to have done what it accepted: 25 s in all.
 _PAUSES = (0.05, 0.1, 0.2, 0.5, 1, 2, 3, 4, 5, 9)
 # When what no document can be called was looked up.
@@ -187,7 +186,8 @@ class Sides:
         if self._settled or await self.index_size() is None:
             return
         self.uses["index_requests"] += 1
-        task = await self._index.batch([_deletion(_NOBODY)])
+        # A name of its own each time: somebody may have given a record any that could be foreseen.
+        task = await self._index.batch([_deletion(f"_nobody-{secrets.token_hex(8)}")])
         for pause in _PAUSES:
             self.uses["index_requests"] += 1
             if await self._index.is_published(task):

@@ -8,7 +8,9 @@ import pytest
 
 from functions.returns import auditing
 from functions.returns.ingestion import Message, Removal
+from functions.returns.repairing import REPAIRED
 from infra.local.clock import Clock
+from shared.jobs.findings import Finding
 from shared.jobs.queues import RETURN_MAINTENANCE
 from shared.return_sync.walk import COLLECTION
 from tests.integration.returns.audited_world import (
@@ -84,6 +86,23 @@ async def test_an_audit_changes_nothing(world: AuditedWorld) -> None:
     before = (await world.documents(), dict(world.index.records))
     await world.job("audit")
     assert (await world.documents(), dict(world.index.records)) == before
+
+
+async def test_records_of_any_name_are_found_and_taken_out(world: AuditedWorld) -> None:
+    names = {
+        *("..", ".", "__x__", "__id7__", "a/b", "*", " ", "R-1 ", "R-1\n", "%2F", "_audit", "_nobody"),
+        *("\x00", "\x7f", "\ufffe", "é", "👀", "x" * 1_500, "x" * 1_501, "ß" * 751, "x" * 9_000),
+    }
+    await in_step(world)
+    world.index.records |= {name: {"objectID": name, "account": "…"} for name in names}
+    world.seen.publish()
+    audit = await world.job("audit")
+    assert by_id(await world.findings(audit)) == by_id(
+        [Finding("extra", name, "…", {"why": "no document"}) for name in names]
+    )
+    await world.job("repair", {"audit": audit.id})
+    assert await world.outcomes(audit) == dict.fromkeys(names, REPAIRED)
+    assert world.index.records == await world.projection(world.clock.now())
 
 
 async def test_what_a_run_is_yet_to_bring_in_is_pending(world: AuditedWorld) -> None:
