@@ -17,6 +17,7 @@ from shared.clock import Clock
 from shared.errors import PermanentError
 from shared.jobs.findings import FindingPage, Findings
 from shared.jobs.records import Job
+from shared.jobs.repairing import FAILED, HEALED, PENDING, REPAIRED, audit_of, kind_of
 from shared.jobs.running import Step
 from shared.jobs.store import Jobs
 from shared.return_sync.queues import RETURN_SYNC
@@ -38,12 +39,10 @@ _TOUCHING = "making returns count as changed"
 _WAITING = "waiting for a run of the sync"
 _CHECKING = "looking at the findings once more"
 
-# What becomes of a finding.
-HEALED = "healed already"
-REPAIRED = "repaired"
-PENDING = "pending: it has changed, and no run of the sync has ended since"
-UNPROJECTABLE = "failed: its document cannot be indexed; see the dead letters"
-FAILED = "failed: the index does not have what the sync gave it; see the dead letters"
+# What becomes of a finding, if it is not well.
+CHANGED = f"{PENDING}it has changed, and no run of the sync has ended since"
+UNPROJECTABLE = f"{FAILED}its document cannot be indexed; see the dead letters"
+NOT_TAKEN = f"{FAILED}the index does not have what the sync gave it; see the dead letters"
 
 
 class Repair:
@@ -92,16 +91,12 @@ class Repair:
         """What was touched only counts as changed, and the next run of the sync finds nothing wrong with that."""
 
     async def _begin(self, job: Job, sides: Sides) -> Step:
-        wanted = str(job.options.get("audit", ""))
-        audit = await self._jobs.get(wanted) if is_document_id(wanted) else None
+        audit = await audit_of(self._jobs, job)
         sides.uses["firestore_reads"] += 1
-        if audit is None or (audit.kind, audit.subject) != ("audit", "returns"):
-            raise PermanentError(f"There is no audit of returns called {wanted!r}.")
         if await sides.index_size() is None:
             raise PermanentError("There is no index to repair. A re-index makes one, with its settings.")
-        found = sum(audit.counts.get(kind, 0) for kind in ("missing", "extra", "different"))
         state = {"stage": "touch", "audit": audit.id, "after": "", "covered_by": None}
-        return Step(state, _TOUCHING, total=found, uses=sides.uses)
+        return Step(state, _TOUCHING, total=audit.drift, uses=sides.uses)
 
     async def _touch(self, job: Job, sides: Sides) -> Step:
         state = dict(job.state)
@@ -148,7 +143,7 @@ class Repair:
         while len(outcomes) < _PAGES_TO_CHECK and (page := await self._page_after(state, sides)):
             settled = await self._look_again(page, sides)
             outcomes.append((page, settled))
-            counts.update(_count_of(outcome) for outcome in settled)
+            counts.update(map(kind_of, settled))
             state["after"] = page.name
         is_last = len(outcomes) < _PAGES_TO_CHECK
         return Step(
@@ -198,13 +193,8 @@ def _outcome(verdict: Verdict) -> str:
         case Fits():
             return REPAIRED
         case Drift():
-            return FAILED
+            return NOT_TAKEN
         case Pending():
-            return PENDING
+            return CHANGED
         case Unprojectable():
             return UNPROJECTABLE
-
-
-def _count_of(outcome: str) -> str:
-    """The name under which an outcome is counted."""
-    return "healed" if outcome == HEALED else outcome.partition(":")[0]

@@ -4,6 +4,7 @@ Of one subject at most one job is active. Its *slot*, a document in ``job_slots`
 job and given back in the commit that ends it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 COLLECTION = "jobs"
 SLOTS = "job_slots"
 
+JOB_ID = re.compile("[A-Za-z0-9-]{1,80}")
 JobKind = Literal["audit", "repair", "reindex"]
 Subject = Literal["returns", "products", "images"]
 FindingKind = Literal["missing", "extra", "different"]
@@ -42,7 +44,7 @@ class JobTask(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    job_id: str = Field(pattern=r"^[A-Za-z0-9-]{1,80}$")
+    job_id: str = Field(pattern=f"^{JOB_ID.pattern}$")
     step: int = Field(ge=0)
     series: int = Field(0, ge=0)
 

@@ -15,7 +15,7 @@ from shared.clock import Clock
 from shared.errors import PermanentError
 from shared.http import TRANSIENT
 from shared.jobs.findings import Finding, FindingPage, Findings
-from shared.jobs.records import Job
+from shared.jobs.records import JOB_ID, Job
 from shared.jobs.running import Step
 from shared.jobs.store import Jobs
 
@@ -61,34 +61,29 @@ class Repair:
             PermanentError: there is no such audit.
             TransientError: something is out of reach.
         """
-        audit = str(job.options.get("audit") or "-")
-        total = job.total if job.state else await self._found_by(audit, job)
-        state = job.state or {"at": "mending", "after": ""}
-        pages = [page async for page in self.findings.pages(audit, state["after"], limit=1)]
-        if state["at"] == "mending":
-            return await self._mend(job, pages[0], total) if pages else self._to_checks(total)
-        return await self._check(job, pages[0]) if pages else Step(state, "done", is_last=True)
+        if not job.state:
+            audit = await audit_of(self.jobs, job)
+            state = {"at": "mending", "audit": audit.id, "after": ""}
+            return Step(state, "mending", total=audit.drift, uses={"firestore_reads": 1})
+        page = await anext(self.findings.pages(job.state["audit"], job.state["after"], limit=1), None)
+        if job.state["at"] == "mending":
+            return await self._mend(job, page) if page else self._to_checks(job)
+        return await self._check(job, page) if page else Step(job.state, "done", is_last=True)
 
     async def abandon(self, job: Job) -> None:
         """Nothing is under way but work of other queues, which comes to its own end."""
 
-    async def _found_by(self, audit_id: str, job: Job) -> int:
-        audit = await self.jobs.get(audit_id)
-        if audit is None or (audit.kind, audit.subject) != ("audit", job.subject):
-            raise PermanentError(f"There is no audit {audit_id} of {job.subject}.")
-        return sum(audit.counts.get(kind, 0) for kind in ("missing", "extra", "different"))
-
-    async def _mend(self, job: Job, page: FindingPage, total: int | None) -> Step:
+    async def _mend(self, job: Job, page: FindingPage) -> Step:
         uses = Counter({"firestore_reads": 1})
         outcomes = await _each(
             len(page.findings), lambda place: self.mending.mend(job, page.findings[place], uses)
         )
-        state = {"at": "mending", "after": page.name}
-        return Step(state, "mending", total=total, uses=uses, outcomes=[(page, outcomes)])
+        state = {**job.state, "after": page.name}
+        return Step(state, "mending", uses=uses, outcomes=[(page, outcomes)])
 
-    def _to_checks(self, total: int | None) -> Step:
-        state = {"at": "checking", "after": "", "until": (self.clock() + PATIENCE).isoformat()}
-        return Step(state, "checking", total=total)
+    def _to_checks(self, job: Job) -> Step:
+        until = (self.clock() + PATIENCE).isoformat()
+        return Step({**job.state, "at": "checking", "after": "", "until": until}, "checking")
 
     async def _check(self, job: Job, page: FindingPage) -> Step:
         uses = Counter({"firestore_reads": 1})
@@ -101,7 +96,7 @@ class Repair:
         done = [(page, outcomes)]
         if any(map(is_pending, outcomes)) and self.clock() < datetime.fromisoformat(job.state["until"]):
             return Step(job.state, "checking", uses=uses, outcomes=done, pause=_PAUSE)
-        state, counts = {**job.state, "after": page.name}, Counter(map(_kind, outcomes))
+        state, counts = {**job.state, "after": page.name}, Counter(map(kind_of, outcomes))
         return Step(state, "checking", done=len(outcomes), counts=counts, uses=uses, outcomes=done)
 
 
@@ -110,11 +105,24 @@ def is_pending(outcome: str) -> bool:
     return outcome.startswith(PENDING)
 
 
-def _kind(outcome: str) -> str:
+def kind_of(outcome: str) -> str:
     """As which an outcome is counted."""
     if is_pending(outcome):
         return "pending"
     return {REPAIRED: "repaired", HEALED: "healed"}.get(outcome, "failed")
+
+
+async def audit_of(jobs: Jobs, repair: Job) -> Job:
+    """The audit whose findings a repair is of: one read.
+
+    Raises:
+        PermanentError: its subject has no such audit.
+    """
+    wanted = str(repair.options.get("audit"))
+    audit = await jobs.get(wanted) if JOB_ID.fullmatch(wanted) else None
+    if audit is None or (audit.kind, audit.subject) != ("audit", repair.subject):
+        raise PermanentError(f"There is no audit of {repair.subject} called {wanted!r}.")
+    return audit
 
 
 async def _each(number: int, outcome: Outcome) -> Sequence[str]:

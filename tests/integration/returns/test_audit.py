@@ -8,10 +8,10 @@ import pytest
 
 from functions.returns import auditing
 from functions.returns.ingestion import Message, Removal
-from functions.returns.repairing import REPAIRED
 from infra.local.clock import Clock
 from shared.jobs.findings import Finding
 from shared.jobs.queues import RETURN_MAINTENANCE
+from shared.jobs.repairing import REPAIRED
 from shared.return_sync.walk import COLLECTION
 from tests.integration.returns.audited_world import (
     AuditedWorld,

@@ -8,9 +8,10 @@ import pytest
 
 from functions.returns import repairing
 from functions.returns.ingestion import Removal
-from functions.returns.repairing import FAILED, HEALED, PENDING, REPAIRED, UNPROJECTABLE
+from functions.returns.repairing import CHANGED, NOT_TAKEN, UNPROJECTABLE
 from infra.local.clock import Clock
 from shared.jobs.records import Job
+from shared.jobs.repairing import HEALED, REPAIRED
 from shared.return_sync.queues import RETURN_SYNC
 from shared.return_sync.runs import IDLE, JOB_TYPE, RUNS, STATE
 from shared.return_sync.walk import COLLECTION
@@ -192,7 +193,7 @@ async def test_when_no_run_ends_the_repair_does_and_says_so(
     repair = await repaired(world, audit)
     outcomes = await world.outcomes(audit)
     assert outcomes.pop("no/document") == REPAIRED
-    assert set(outcomes.values()) == {PENDING}
+    assert set(outcomes.values()) == {CHANGED}
     assert dict(repair.counts) == {"repaired": 1, "pending": 6}
 
 
@@ -202,7 +203,7 @@ async def test_what_the_index_does_not_take_is_said_by_its_id(world: AuditedWorl
     await world.db.collection(COLLECTION).document("R-2").update({"items": "gone"})
     repair = await repaired(world, audit)
     outcomes = await world.outcomes(audit)
-    assert outcomes["R-1"] == FAILED
+    assert outcomes["R-1"] == NOT_TAKEN
     assert outcomes["R-2"] == UNPROJECTABLE
     assert dict(repair.counts) == {"repaired": 5, "failed": 2}
 

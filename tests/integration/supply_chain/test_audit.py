@@ -225,7 +225,7 @@ async def test_a_repair_does_not_wait_for_ever_for_an_api_that_is_down(world: Wo
     assert PATIENCE <= world.clock.now() - begun < 1.2 * PATIENCE
 
 
-@pytest.mark.parametrize("option", [{}, {"audit": "audit-images-1"}])
+@pytest.mark.parametrize("option", [{}, {"audit": "audit-images-1"}, {"audit": "a/b"}, {"audit": ""}])
 async def test_a_repair_without_an_audit_of_products_fails(world: World, option: dict[str, str]) -> None:
     office = desk(world)
     job = await office.start("repair", **option)
