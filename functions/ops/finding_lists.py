@@ -27,7 +27,7 @@ _position = TypeAdapter[tuple[str, int]](
 class FindingQuery(Query):
     """Which findings of an audit to list, in the order in which they were found."""
 
-    account: str | None = Field(None, max_length=64, description="Whose.")
+    account: str | None = Field(None, max_length=255, description="Whose.")
     kind: FindingKind | None = None
     limit: int = Field(100, ge=1, le=500)
     cursor: str | None = Field(
