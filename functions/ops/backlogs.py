@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from functions.ops.health import Check
+from functions.ops.health import Check, quoted
 from functions.ops.spans import spoken
 from shared.clock import Clock
 from shared.dead_letters import COLLECTION as DEAD_LETTERS
@@ -58,10 +58,9 @@ def judged_deliveries(oldest: datetime | None, error: str, now: datetime) -> Che
     age = max(now - oldest, timedelta(0)) if oldest else timedelta(0)
     if age <= UNDELIVERED:
         return Check("deliveries", "ok", "Changes of products reach the supply chain.", age.total_seconds())
-    why = f" {error.rstrip('.')}." if error else ""
-    detail = f"A change of a product has waited for {spoken(age)} to reach the supply chain.{why}"
+    detail = f"A change of a product has waited for {spoken(age)} to reach the supply chain."
     advice = "While its API is down, nothing is to be done: changes are tried for 72 hours."
-    return Check("deliveries", "degraded", detail, age.total_seconds(), advice)
+    return Check("deliveries", "degraded", detail, age.total_seconds(), advice, quoted(error))
 
 
 def judged_letters(count: int, oldest: datetime | None, now: datetime) -> Check:

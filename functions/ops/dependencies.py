@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 
 # Nobody's return: it only matters that there is an answer.
 _NOBODY = "health"
+_NAMED = 3
 
 
 async def database(heartbeat: Heartbeat, clock: Clock) -> list[Check]:
@@ -53,8 +54,8 @@ def judged_stopped(name: str, paused: Sequence[str], failed: Sequence[str] = ())
         paused: those that somebody has stopped.
         failed: those whose last attempt went wrong.
     """
-    said = [f"Of the {name} paused: {', '.join(sorted(paused))}."] if paused else []
-    said += [f"The last attempt failed of {', '.join(sorted(failed))}."] if failed else []
+    said = [f"Of the {name} paused: {_some(paused)}."] if paused else []
+    said += [f"The last attempt failed of {_some(failed)}."] if failed else []
     if not said:
         return Check(name, "ok", f"All {name} are running.", 0)
     advice = (
@@ -84,6 +85,12 @@ async def schedules(connect: Callable[[], "CloudSchedulerAsyncClient"], config: 
     paused = [_short(job.name) for job in found if job.state != Job.State.ENABLED]
     failed = [_short(job.name) for job in found if job.state == Job.State.ENABLED and job.status.code]
     return [judged_stopped("schedules", paused, failed)]
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of some names, and how many there are more: the page and the command line list all."""
+    first, more = sorted(names)[:_NAMED], len(names) - _NAMED
+    return ", ".join(first) + (f" and {more} more" if more > 0 else "")
 
 
 def _short(name: str) -> str:

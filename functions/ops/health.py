@@ -21,7 +21,7 @@ VITAL = "database"
 FRESHNESS = "freshness"
 # How many of the things that are wrong are told; the others are named.
 _TOLD = 2
-_MAX_REASON = 160
+_MAX_QUOTE = 160
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,10 @@ class Check:
     """One thing that was looked at.
 
     Args:
-        detail: what was found, a sentence.
+        detail: what was found, a short sentence of ours.
         value: in seconds or pieces, for charts.
         advice: what to do about it, a sentence; ``""`` where nothing is to be done.
+        quote: what somebody else said of it, as :func:`quoted` leaves it; ``""`` if nobody did.
     """
 
     name: str
@@ -39,11 +40,12 @@ class Check:
     detail: str
     value: float | None = None
     advice: str = ""
+    quote: str = ""
 
 
 @dataclass(frozen=True)
 class Health:
-    """What was found at a moment. ``sentence`` says it all, the worst first."""
+    """What was found at a moment. ``sentence`` says it all in words of ours, the worst first."""
 
     status: HealthStatus
     sentence: str
@@ -86,20 +88,21 @@ async def _bounded(name: str, probe: Probe) -> Sequence[Check]:
         return [unknown(name, f"no answer within {PATIENCE_SECONDS:g} s")]
     except Exception as error:
         _log.warning("health.unknown", extra={"check": name, "error": repr(error)})
-        return [unknown(name, _first_line(error))]
+        return [unknown(name, str(error) or repr(error))]
 
 
-def _first_line(error: Exception) -> str:
-    """As much of an error as fits in a sentence."""
-    line = (str(error) or repr(error)).partition("\n")[0]
-    return line if len(line) <= _MAX_REASON else f"{line[: _MAX_REASON - 1]}…"
+def quoted(text: str) -> str:
+    """As much as can be read at a glance of what somebody else says: the beginning of its first line."""
+    line = text.strip().partition("\n")[0]
+    return line if len(line) <= _MAX_QUOTE else f"{line[: _MAX_QUOTE - 1]}…"
 
 
 def unknown(name: str, reason: str) -> Check:
     """A check that could not be made."""
     if name == VITAL:
-        return Check(name, "down", f"The database does not answer: {reason}.", advice=_WAIT)
-    return Check(name, "degraded", f"Nothing can be told of the {name}: {reason}.", advice=_WAIT)
+        return Check(name, "down", "The database does not answer.", advice=_WAIT, quote=quoted(reason))
+    detail = f"Nothing can be told of the {name}."
+    return Check(name, "degraded", detail, advice=_WAIT, quote=quoted(reason))
 
 
 _WAIT = "If it does not pass by itself, look at the status of the cloud's services and at the log."
@@ -116,9 +119,8 @@ def concluded(checks: Sequence[Check], at: datetime) -> Health:
 
 
 def _complaint(status: HealthStatus, bad: Sequence[Check]) -> str:
-    # What to do about many things is in their list.
-    advice = f" {bad[0].advice}" if len(bad) == 1 and bad[0].advice else ""
+    # What to do about it, and what others say of it, is in the list: this is read from across the room.
     told = " ".join(check.detail for check in bad[:_TOLD])
     rest = [check.name for check in bad[_TOLD:]]
     more = f" And {len(rest)} more: {', '.join(rest)}." if rest else ""
-    return f"{status.capitalize()}: {told}{advice}{more}"
+    return f"{status.capitalize()}: {told}{more}"

@@ -16,6 +16,7 @@ class CheckView(AnswerBody):
     detail: str = Field(description="What was found.")
     value: float | None = Field(description="In seconds or pieces, for charts.")
     advice: str = Field(description="What to do about it; empty where nothing is to be done.")
+    quote: str = Field(description="What somebody else said of it, cut short; empty if nobody did.")
 
 
 class HealthView(AnswerBody):

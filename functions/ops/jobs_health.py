@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import get_args
 
-from functions.ops.health import Check
+from functions.ops.health import Check, quoted
 from functions.ops.spans import spoken
 from shared.clock import Clock
 from shared.jobs.records import Job, Subject
@@ -25,8 +25,8 @@ def judged_jobs(subject: Subject, jobs: Sequence[Job], now: datetime) -> Check:
     if last is None:
         return Check(name, "ok", f"The {subject} have not been audited yet.", 0)
     if last.status == "failed":
-        detail = f"The last {last.kind} of {subject} failed: {last.error.rstrip('.')}."
-        return Check(name, "degraded", detail, None, "Mend what was wrong, then resume it.")
+        detail, advice = f"The last {last.kind} of {subject} failed.", "Mend what was wrong, then resume it."
+        return Check(name, "degraded", detail, None, advice, quoted(last.error))
     ended = last.finished_at or last.created_at
     ago = spoken(now - ended)
     match last.kind:

@@ -24,7 +24,8 @@ def health_table(health: HealthView) -> RenderableType:
     table = _table("", "", "")
     for check in health.checks:
         style = _STYLES[check.status]
-        text = f"{check.detail} {check.advice}".strip()
+        said = f"“{check.quote}”" if check.quote else ""
+        text = " ".join(part for part in (check.detail, said, check.advice) if part)
         table.add_row(check.name, Text(check.status, style), Text(plain(text)))
     return Group(Text(plain(health.sentence), _STYLES[health.status]), Text(), table)
 

@@ -23,9 +23,10 @@ def test_with_nothing_wrong_it_says_how_fresh_the_index_is() -> None:
     assert (health.status, health.sentence) == ("ok", "All is well: the index is 4 minutes behind.")
 
 
-def test_what_is_wrong_is_said_with_what_to_do() -> None:
-    letters = Check("dead letters", "degraded", "3 dead letters wait.", 3, "Replay them.")
-    assert concluded([FRESH, letters], NOW).sentence == "Degraded: 3 dead letters wait. Replay them."
+def test_what_is_wrong_is_said_in_our_words_and_what_to_do_and_who_said_it_are_left_to_the_list() -> None:
+    letters = Check("dead letters", "degraded", "3 dead letters wait.", 3, "Replay them.", "503: <html>")
+    health = concluded([FRESH, letters], NOW)
+    assert (health.sentence, health.checks[1]) == ("Degraded: 3 dead letters wait.", letters)
 
 
 def test_when_the_database_is_down_nothing_else_matters() -> None:
@@ -74,7 +75,8 @@ async def look(**probes: object) -> Health:
 async def test_a_check_that_fails_says_so_and_leaves_the_others_alone() -> None:
     health = await look(queues=_broken, freshness=Counting())
     assert [check.status for check in health.checks] == ["degraded", "ok"]
-    assert health.checks[0].detail == "Nothing can be told of the queues: no."
+    assert health.checks[0].detail == "Nothing can be told of the queues."
+    assert health.checks[0].quote == "no"
 
 
 @pytest.mark.parametrize(("name", "status"), [("database", "down"), ("index", "degraded")])
@@ -84,7 +86,7 @@ async def test_what_does_not_answer_is_not_waited_for(
     monkeypatch.setattr("functions.ops.health.PATIENCE_SECONDS", 0.0)
     health = await look(**{name: _silent})
     assert (health.status, PATIENCE_SECONDS) == (status, 2.0)
-    assert "no answer within" in health.sentence
+    assert "no answer within" in health.checks[0].quote
 
 
 async def test_what_takes_long_once_is_done_before_anything_is_timed() -> None:

@@ -108,9 +108,8 @@ def test_deliveries_that_wait_for_long_say_why() -> None:
     assert judged_deliveries(NOW - UNDELIVERED, "The API answered 503.", NOW).status == "ok"
     check = judged_deliveries(NOW - timedelta(hours=3), "The API answered 503.", NOW)
     assert check.status == "degraded"
-    assert check.detail == (
-        "A change of a product has waited for 3 h to reach the supply chain. The API answered 503."
-    )
+    assert check.detail == "A change of a product has waited for 3 h to reach the supply chain."
+    assert check.quote == "The API answered 503."
 
 
 def test_dead_letters_are_told_by_number_and_age() -> None:
@@ -168,7 +167,7 @@ HALF_REPAIR = job(kind="repair", counts={"repaired": 2, "failed": 1})
         ([job(status="cancelled"), DRIFT], "degraded", "found 3 differences"),
         ([REPAIR, DRIFT], "ok", "repair of returns ended well"),
         ([HALF_REPAIR, DRIFT], "degraded", "left 1 as they were"),
-        ([FAILED], "degraded", "failed: The index is out of reach."),
+        ([FAILED], "degraded", "audit of returns failed."),
         ([replace(FAILED, kind="reindex")], "degraded", "reindex of returns failed"),
         ([job(finished_at=NOW - OUTDATED - MINUTE)], "degraded", "is 2 days old"),
     ],
@@ -197,3 +196,12 @@ def test_the_line_of_the_log_has_what_charts_are_cut_from() -> None:
 
 def test_what_cannot_be_told_is_left_open_in_the_log() -> None:
     assert summary(concluded([], NOW))["lag_seconds"] is None
+
+
+def test_of_many_that_are_paused_three_are_named() -> None:
+    assert judged_stopped("queues", list("edcba")).detail == "Of the queues paused: a, b, c and 2 more."
+
+
+def test_what_an_error_says_is_cut_short() -> None:
+    check = judged_jobs("returns", [replace(FAILED, error=f"{'x' * 500}\nTraceback")], NOW)
+    assert (len(check.quote), check.detail) == (160, "The last audit of returns failed.")
