@@ -64,7 +64,11 @@ class Work(Protocol):
         """
 
     async def abandon(self, job: Job) -> None:
-        """Undo what is under way, since the job ends before its time; may be called more than once."""
+        """Undo what is under way, since the job ends before its time; may be called more than once.
+
+        Raises:
+            TransientError: try again later. Should that never help, the sweeper ends the job as it is.
+        """
 
 
 @dataclass(frozen=True)
@@ -97,23 +101,22 @@ class JobRunner:
         await self._advance(job, attempt)
 
     async def _advance(self, job: Job, attempt: Attempt) -> None:
-        work, began_at = self.works[job.kind], self.clock()
+        began_at = self.clock()
         try:
             if job.status == "cancelling":
-                await work.abandon(job)
-                await self._end(job, "cancelled")
+                await self._abandon(job, "cancelled")
                 return
-            step = await work.step(job)
+            step = await self.works[job.kind].step(job)
             following = await self._keep(replace(job, started_at=job.started_at or began_at), step)
         except PermanentError as error:
-            await self._give_up(job, work, error)
+            await self._abandon(job, "failed", _text(error))
             return
         except Exception as error:
             if not attempt.is_last:
                 await self._note(job, error)
                 raise
             _log.exception("job.step_failed", extra={"job": job.id, "step": job.step})
-            await self._give_up(job, work, error)
+            await self._abandon(job, "failed", _text(error))
             return
         if following is None:
             # Another delivery of this task was quicker, or the job is cancelled: the next attempt finds out.
@@ -129,11 +132,8 @@ class JobRunner:
         except Exception as second:
             _log.warning("job.unnoted", extra={"job": job.id, "error": repr(second)})
 
-    async def _give_up(self, job: Job, work: Work, error: Exception) -> None:
-        await work.abandon(job)
-        await self._end(job, "failed", _text(error))
-
-    async def _end(self, job: Job, status: str, error: str = "") -> None:
+    async def _abandon(self, job: Job, status: str, error: str = "") -> None:
+        await self.works[job.kind].abandon(job)
         if await self.jobs.end(job, {"status": status, "error": error}) is None:
             raise TransientError("Somebody else is changing this job.")
 

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from functions.ops.jobs_sweeper import JobSweeper
+from shared.errors import TransientError
 from shared.jobs.findings import Finding, Findings
-from shared.jobs.records import Job
+from shared.jobs.records import MAX_ACCOUNTS, MAX_RESTARTS, OTHER_ACCOUNTS, SILENT, Job
 from shared.jobs.running import JobRunner, Step
 from shared.tasks import Attempt
-from tests.integration.shared.jobs.world import World
+from tests.integration.shared.jobs.world import TRANSIENT, World
 
 
 @dataclass
@@ -72,4 +74,30 @@ async def test_a_step_that_cannot_be_kept_fails_its_job_and_says_why(world: Worl
     await runner.run(held.task, Attempt("t", 12, 12))
     failed = await world.only()
     assert (failed.status, "size" in failed.error, too_much.abandoned) == ("failed", True, 1)
+    await world.check_slots()
+
+
+async def test_findings_of_very_many_accounts_with_long_names_fit_their_job(world: World) -> None:
+    names = [f"{number:03d}{'😀' * 252}" for number in range(MAX_ACCOUNTS + 100)]
+    job = await worked(world, Finder([Finding("extra", "R-1", name) for name in names]))
+    assert (job.status, len(job.by_account)) == ("done", MAX_ACCOUNTS + 1)
+    assert job.by_account[OTHER_ACCOUNTS] == {"extra": 100}
+
+
+async def test_what_cannot_be_undone_does_not_keep_its_slot_for_ever(world: World) -> None:
+    class Stubborn(Finder):
+        async def abandon(self, job: Job) -> None:
+            raise TRANSIENT
+
+    runner = JobRunner(world.db, world.jobs, {"audit": Stubborn([])}, world.clock.now)
+    job = await world.jobs.cancel(await world.jobs.start("audit", "returns", "olga"))
+    for _ in range(MAX_RESTARTS + 1):
+        for attempt in (1, 12):
+            with pytest.raises(TransientError):
+                await runner.run(job.task, Attempt("t", attempt, 12))
+        assert (await world.only()).error == str(TRANSIENT)
+        world.clock.advance(SILENT.total_seconds() * 2**MAX_RESTARTS)
+        await JobSweeper(world.jobs).sweep()
+        job = await world.only()
+    assert (job.status, str(TRANSIENT) in job.error) == ("failed", True)
     await world.check_slots()
