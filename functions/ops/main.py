@@ -5,6 +5,7 @@ from functools import cache
 import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from functions.ops import parts
 from functions.ops.actions_api import ActionsApi
@@ -29,9 +30,14 @@ async def ops(request: Request) -> Response:
 
 @cache
 def _app() -> Response:
+    return http_app(routes(), within=LONG_ANSWER_SECONDS)
+
+
+def routes() -> list[Route]:
+    """All that the function answers: the API's paths and the page's."""
     auth = parts.authenticator()
     checks = health_checks()
-    routes = [
+    return [
         *DeadLettersApi(auth, parts.letters(), parts.replays()).routes(),
         *RunsApi(auth, parts.runs(), parts.finding_lists(), utc_now).routes(),
         *ControlApi(auth, parts.schedules(), parts.queue_control()).routes(),
@@ -40,7 +46,6 @@ def _app() -> Response:
         *HealthApi(auth, checks, Glance(checks, utc_now)).routes(),
         *_console().routes(),
     ]
-    return http_app(routes, within=LONG_ANSWER_SECONDS)
 
 
 def _console() -> Console:
