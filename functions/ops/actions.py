@@ -62,7 +62,10 @@ _position = TypeAdapter[tuple[datetime, str]](
 
 @dataclass(frozen=True)
 class Action:
-    """An entry. ``outcome`` is ``""`` until it is known, then ``done``, with what came of it, or why not."""
+    """An entry. ``outcome`` is ``""`` until it is known, then ``done``, with what came of it, or why not.
+
+    It begins with ``unknown`` where nobody has waited for it, and stays ``""`` if we died.
+    """
 
     id: str
     who: str
@@ -125,6 +128,9 @@ class Actions:
         act = Act()
         try:
             yield act
+        except asyncio.CancelledError:
+            await self._settle(action, "unknown: it took too long and was broken off")
+            raise
         except Exception as error:
             await self._settle(action, _why(error))
             raise

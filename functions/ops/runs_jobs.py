@@ -53,9 +53,10 @@ class JobRunsDesk:
             return job_run(await self.jobs.resume(await self._existing(kind, run_id)))
 
     async def rerun(self, kind: RunKind, run_id: str, operator: str, token: str) -> Run:
-        """Begin another job for what this one was for."""
+        """Begin another job for what this one was for; what was forced once is not forced again."""
         job = await self._existing(kind, run_id)
-        return await self.start(job.kind, job.subject, operator, job.options)
+        options = {name: value for name, value in job.options.items() if name != "forced"}
+        return await self.start(job.kind, job.subject, operator, options)
 
     async def start(
         self, kind: JobKind, subject: Subject, operator: str, options: Mapping[str, Any] | None = None

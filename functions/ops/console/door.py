@@ -12,13 +12,15 @@ from functions.ops.console.rendering import Pages, Visit
 from functions.ops.console.seals import require_own_form
 from functions.ops.console.session import Session, Sessions
 from shared.clock import Clock
-from shared.http import Handler, problem_of
+from shared.http import TRANSIENT, Handler, problem_of
 from shared.problems import Problem
 
 # Longer than what is asked of other functions may take, and below the function's own limit, so that who waits is told
 # why on a page. An act has more time, since to break it off leaves open what came of it.
 _PAGE_SECONDS = 15.0
 _ACT_SECONDS = 40.0
+_NO_PAGE = "The database, or another service that this page needs, does not answer. The overview says which."
+_NO_WORD = "It took too long, so nobody knows what came of it. Look at the audit log before you repeat it."
 
 Page = Callable[[Visit], Awaitable[Response]]
 FormPage = Callable[[Visit, Mapping[str, str]], Awaitable[Response]]
@@ -37,14 +39,14 @@ class Door:
         self._base_url = base_url
         self._clock = clock
 
-    def page(self, page: Page, within: float = _PAGE_SECONDS) -> Handler:
-        """A page that changes nothing."""
+    def page(self, page: Page, within: float = _PAGE_SECONDS, silence: str = _NO_PAGE) -> Handler:
+        """A page that changes nothing; ``silence`` is said where it cannot be had."""
 
         async def handle(request: Request) -> Response:
             session, refusal = await self._session(request)
             if session is None:
                 return refusal or self._outside(request)
-            return await self._answered(Visit(request, session, self._clock()), page, within)
+            return await self._answered(Visit(request, session, self._clock()), page, within, silence)
 
         return handle
 
@@ -56,7 +58,7 @@ class Door:
             require_own_form(visit.request, form, visit.session.token, self._base_url)
             return await page(visit, form)
 
-        return self.page(checked, _ACT_SECONDS)
+        return self.page(checked, _ACT_SECONDS, _NO_WORD)
 
     async def _session(self, request: Request) -> tuple[Session | None, Response | None]:
         try:
@@ -89,12 +91,15 @@ class Door:
         answer.headers["Refresh"] = f"0; url={there}"
         return answer
 
-    async def _answered(self, visit: Visit, page: Page, within: float) -> Response:
+    async def _answered(self, visit: Visit, page: Page, within: float, silence: str) -> Response:
         try:
             async with asyncio.timeout(within):
                 return await page(visit)
         except Exception as error:
-            return self._pages.refused(problem_of(error), visit)
+            problem = problem_of(error)
+            if isinstance(error, TRANSIENT):
+                problem = Problem(problem.status, problem.kind, silence)
+            return self._pages.refused(problem, visit)
 
 
 def _is_led_here(request: Request) -> bool:

@@ -1,5 +1,6 @@
 """The audit log: an entry for each act, before it is done; and none is done that cannot be written down."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from google.cloud.firestore import AsyncClient
 
 from functions.ops import actions
 from infra.local.cloud import Cloud
+from shared.clock import utc_now
 from tests.integration.ops.conftest import Headers, Letters
 from tests.integration.refusals import refused
 
@@ -73,6 +75,14 @@ async def test_nothing_is_done_that_cannot_be_written_down(
     schedules = (await olga.get("/schedules")).json()["schedules"]
     assert {each["state"] for each in queues} == {"running"}
     assert {each["state"] for each in schedules} == {"enabled"}
+
+
+async def test_an_act_that_is_broken_off_is_said_to_be(olga: httpx.AsyncClient, db: AsyncClient) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1), actions.Actions(db, utc_now).recorded("olga", "queue.pause", "q"):
+            await asyncio.Event().wait()
+    (entry,) = await log(olga)
+    assert entry["outcome"] == "unknown: it took too long and was broken off"
 
 
 async def test_entries_are_kept_for_more_than_a_year(

@@ -224,6 +224,14 @@ async def test_a_job_that_failed_goes_on_or_begins_again(desk: Desk, jobs: Jobs,
     assert again.json()["id"] != job.id
 
 
+async def test_what_was_forced_is_not_forced_again_by_doing_it_again(desk: Desk, jobs: Jobs) -> None:
+    await desk.hold("returnMaintenance")
+    forced = await jobs.start("reindex", "returns", "olga", {"forced": True})
+    await ended(jobs, forced, "failed", error="too bad")
+    again = await desk.post(f"/runs/reindex/{forced.id}:rerun")
+    assert (again.status_code, again.json()["options"]) == (202, {})
+
+
 async def test_only_what_an_audit_has_found_is_repaired(desk: Desk, jobs: Jobs) -> None:
     running = await jobs.start("audit", "products", "olga")
     repair = {"kind": "repair", "subject": "products"}

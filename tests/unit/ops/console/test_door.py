@@ -47,6 +47,7 @@ async def never(visit: Visit) -> Response:
 async def test_who_waits_too_long_is_told_on_a_page() -> None:
     answer = await a_door().page(never, within=0.01)(visit())
     assert (answer.status_code, answer.media_type) == (503, "text/html")
+    assert b"The overview says which." in bytes(answer.body)
 
 
 async def test_a_service_that_is_down_is_told_on_a_page() -> None:
