@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from functions.returns.auditing_judgement import Drift, Known, Verdict, is_document_id, judge
 from functions.returns.projection import Record
 from shared.errors import TransientError
+from shared.jobs.joining import counted
 from shared.return_sync.runs import SyncRuns
 from shared.return_sync.walk import COLLECTION
 from shared.search import MAX_BATCH_RECORDS, BrowsedPage, IndexMissingError, SearchIndex
@@ -69,11 +70,7 @@ class Sides:
 
     async def count(self) -> int:
         """How many documents there are: a read for each thousand."""
-        everything: Any = self._db.collection(COLLECTION)
-        counted = await everything.count().get()
-        found = int(counted[0][0].value)
-        self.uses["firestore_reads"] += max(1, -(-found // 1_000))
-        return found
+        return await counted(self._db.collection(COLLECTION), self.uses)
 
     async def index_size(self) -> int | None:
         """How many records the index has; None if there is no index. One request.

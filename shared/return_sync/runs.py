@@ -200,7 +200,7 @@ class SyncRuns:
         now = self._clock()
         took_over = before.run_id if before and before.status != IDLE else None
         if took_over:
-            left = self._db.collection(RUNS).document(took_over)
+            left = self._run(took_over)
             batch.set(left, {"phase": "taken over", "finished_at": now}, merge=True)
             # An ordinary run's window is done again, and a lock had none; a re-sync has to be asked for again.
             lost = before is not None and before.is_historic and before.purpose != "reindex"
@@ -208,7 +208,7 @@ class SyncRuns:
                 logging.ERROR if lost else logging.WARNING, "sync.taken_over", extra={"run_id": took_over}
             )
         batch.create(
-            self._db.collection(RUNS).document(run_id),
+            self._run(run_id),
             {
                 "phase": "running" if new.is_lock else "started",
                 "is_historic": new.is_historic,
@@ -264,7 +264,7 @@ class SyncRuns:
         a say in what lies inside the window.
         """
         state = await self.keep_alive(record.record_id, record.run_id, at_least=LEASE / 2)
-        run = self._db.collection(RUNS).document(record.run_id)
+        run = self._run(record.run_id)
         fields = (await run.get()).to_dict() or {}
         window = Window(
             start=fields["start_date"],
@@ -330,7 +330,7 @@ class SyncRuns:
         batch = self._db.batch()
         self.latch(state.run_id).release(batch, seen)
         self._update(batch, state, {"status": IDLE, "lease_expires_at": None, "updated_at": now})
-        run = self._db.collection(RUNS).document(state.run_id)
+        run = self._run(state.run_id)
         batch.update(run, {"phase": "done", "finished_at": now, "counts": counts, "batches": seen.members})
         await batch.commit()
         ended = {"run_id": state.run_id, "batches": seen.members, "lag_seconds": _lag(state, now), **counts}
