@@ -88,6 +88,29 @@ async def test_the_next_run_does_what_a_cancelled_one_has_left(world: World) -> 
     assert world.index.operations == 3
 
 
+@pytest.mark.parametrize("gates", range(0, 32, 2))
+async def test_a_run_is_cancelled_or_done_and_not_both_if_its_last_batch_ends_meanwhile(
+    world: World, gates: int
+) -> None:
+    await world.until_quiet(crons=1)
+    before = (await state(world)).end_date
+    await change(world, "R-1")
+    run_id = await planned(world)
+    await world.deliver(world.queues.waiting.pop())
+    (batch,) = world.works
+    for _ in range(gates):
+        if batch in world.works:
+            await world.step(batch)
+    was_cancelled = await world.runs.cancel(run_id)
+    await world.finish()
+    run, now = await run_of(world, run_id), await state(world)
+    assert (run.phase, now.status) == ("cancelled" if was_cancelled else "done", IDLE)
+    assert now.end_date == (before if was_cancelled else run.end_date)
+    world.clock.advance(900)
+    await world.until_quiet(crons=1)
+    assert list(world.index.records) == ["R-1"]
+
+
 @pytest.mark.parametrize("prepare", [begun, planned])
 async def test_the_first_run_may_be_cancelled(world: World, prepare: Any) -> None:
     await change(world, "R-1")
