@@ -23,6 +23,8 @@ from functions.ops.terminal import (
     AsJson,
     BaseUrl,
     Token,
+    Yes,
+    confirm,
     connected,
     display,
     operations,
@@ -107,11 +109,13 @@ def replay(
 def discard(
     letter_id: LetterArgument,
     reason: Annotated[str, typer.Option(help="Why nobody wants this work any more.")],
+    yes: Yes = False,
     base_url: BaseUrl = LOCAL,
     token: Token = "",
     as_json: AsJson = False,
 ) -> None:
-    """Close a letter whose work nobody wants any more."""
+    """Close a letter whose work nobody wants any more: it is never done."""
+    confirm(f"Discard the letter {letter_id} for good?", yes)
     with connected(base_url, token, "ops") as http:
         api = OpsClient(http)
         _print_letter(api.discard(letter_id, reason), as_json)
@@ -123,7 +127,7 @@ def replay_all(
     limit: Annotated[
         int | None, typer.Option(min=1, help="As many at most, instead of all that are open now.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     base_url: BaseUrl = LOCAL,
     token: Token = "",
     as_json: AsJson = False,
@@ -134,8 +138,8 @@ def replay_all(
         # Not for ever: what dies again at once makes new letters.
         total = api.letters(1, status="open", queue=queue).total
         most = min(total, limit or total)
-        if most and not yes:
-            typer.confirm(f"Replay {most} of {total} open letters of {queue}?", abort=True, err=True)
+        if most:
+            confirm(f"Replay {most} of {total} open letters of {queue}?", yes)
         done = _with_progress(api, queue, most)
     if as_json:
         _print_json(done)

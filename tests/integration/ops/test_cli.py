@@ -30,7 +30,7 @@ def run(functions: str, bearer: Callable[..., Headers]) -> Run:
 
 async def test_list_shows_open_letters_with_ids_to_copy(run: Run, letters: Letters) -> None:
     ids = [await letters.add(error="over\nthe \x1b[31mlimit") for _ in range(3)]
-    await run("discard", ids[0], "--reason", "a test")
+    await run("discard", ids[0], "--reason", "a test", "--yes")
     result = await run("list", "--limit", "1")
     assert result.exit_code == 0, result.output
     assert ids[2] in result.stdout
@@ -60,10 +60,19 @@ async def test_show_tells_all_and_nothing_that_a_terminal_would_obey(run: Run, l
     assert "\x1b" not in result.stdout
 
 
+async def test_a_letter_is_discarded_only_once_that_is_meant(run: Run, letters: Letters) -> None:
+    letter = await letters.add()
+    unsure = await run("discard", letter, "--reason", "a test", answer="n\n")
+    assert unsure.exit_code == 1
+    assert (await letters.stored(letter))["status"] == "open"
+    sure = await run("discard", letter, "--reason", "a test", answer="y\n")
+    assert (sure.exit_code, (await letters.stored(letter))["status"]) == (0, "discarded")
+
+
 async def test_replay_and_discard_close_letters(run: Run, letters: Letters) -> None:
     replayed, discarded = await letters.add(), await letters.add()
     assert (await run("replay", replayed)).exit_code == 0
-    result = await run("discard", discarded, "--reason", "sold the shop", "--json")
+    result = await run("discard", discarded, "--reason", "sold the shop", "--yes", "--json")
     assert json.loads(result.stdout)["reason"] == "sold the shop"
     assert (await letters.stored(replayed))["status"] == "replayed"
     assert (await letters.stored(discarded))["status"] == "discarded"
@@ -75,7 +84,7 @@ async def test_what_is_refused_says_why_and_exits_with_1(run: Run, letters: Lett
     for arguments, reason in (
         (("replay", letter_id), "Not open (409): The letter was replayed by olga"),
         (("show", "nothing"), "Not found (404): There is no dead letter"),
-        (("discard", letter_id, "--reason", " "), "reason: String should have at least 1 character"),
+        (("discard", letter_id, "--reason", " ", "--yes"), "reason: String should have at least 1 character"),
         (("list", "--token", "x"), "Unauthorized (401)"),
         (("list", "--token", "olé\n"), "TOKEN is no token"),
     ):
