@@ -15,6 +15,8 @@ from shared.jobs.records import Job, JobKind, Subject
 from shared.jobs.store import Jobs
 from shared.problems import Problem, invalid_fields
 
+# What may be asked of jobs of a kind.
+_OPTIONS: Mapping[JobKind, str] = {"repair": "audit", "reindex": "forced"}
 _position = TypeAdapter[tuple[datetime, str]](tuple[Moment, RunId])
 
 
@@ -71,6 +73,8 @@ class JobRunsDesk:
             return job_run(job)
 
     async def _require_sense(self, kind: JobKind, subject: Subject, options: Mapping[str, Any]) -> None:
+        if strange := options.keys() - {_OPTIONS.get(kind)}:
+            raise invalid_fields(dict.fromkeys(strange, f"cannot be asked of {kind} jobs"))
         if kind == "reindex" and subject != "returns":
             raise invalid_fields({"subject": "only returns have an index of their own"})
         if kind == "repair":

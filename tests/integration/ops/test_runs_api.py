@@ -250,6 +250,23 @@ async def test_only_what_an_audit_has_found_is_repaired(desk: Desk, jobs: Jobs) 
     assert (begun.status_code, begun.json()["options"]) == (202, {"audit": running.id})
 
 
+@pytest.mark.parametrize(
+    ("kind", "option"),
+    [
+        ("audit", {"audit": "x"}),
+        ("audit", {"forced": True}),
+        ("repair", {"forced": True}),
+        ("reindex", {"audit": "x"}),
+    ],
+)
+async def test_what_means_nothing_to_a_kind_of_job_is_refused(
+    desk: Desk, jobs: Jobs, kind: str, option: dict[str, Any]
+) -> None:
+    answer = await desk.post("/jobs", {"kind": kind, "subject": "returns"} | option)
+    refused(answer, 422, "validation-failed", *option)
+    assert await jobs.active("returns") is None
+
+
 async def test_findings_are_listed_by_account_and_kind(
     desk: Desk, jobs: Jobs, db: AsyncClient, cloud: Cloud
 ) -> None:
