@@ -24,8 +24,10 @@ _log = logging.getLogger(__name__)
 # As many tasks of a queue are counted: what one request of ListTasks brings at most. The stable API of Cloud Tasks has
 # no numbers of its own; that of v2beta3 is an estimate, of a beta, and says nothing of attempts.
 MAX_COUNTED = 1_000
-# For one request. A page of the whole is not to wait for the slowest.
+# For one request that changes something, and for a look. The page waits for four seconds for all queues, and has to
+# hear by then which of them does not answer.
 _SECONDS = 5.0
+LOOK_SECONDS = 3.0
 # https://cloud.google.com/scheduler/docs/reference/rpc/google.cloud.scheduler.v1#job
 _SCHEDULE_NAME = re.compile(r"[A-Za-z0-9_-]{1,500}")
 
@@ -77,8 +79,9 @@ class Schedules:
     async def all(self) -> list[ScheduleView]:
         """All there are, by name: one request for each 500."""
         parent = f"projects/{self.config.google_cloud_project}/locations/{self.config.region}"
-        async with asyncio.timeout(_SECONDS):
-            found = [job async for job in await self.connect().list_jobs(parent=parent, timeout=_SECONDS)]
+        async with asyncio.timeout(LOOK_SECONDS):
+            listed = await self.connect().list_jobs(parent=parent, timeout=LOOK_SECONDS)
+            found = [job async for job in listed]
         return sorted(map(schedule_view, found), key=lambda schedule: schedule.name)
 
     async def pause(self, name: str, operator: str) -> ScheduleView:
@@ -152,9 +155,9 @@ class QueueControl:
     async def _look(self, name: str) -> QueueView:
         client, path = self.connect(), self._path(name)
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(LOOK_SECONDS):
                 queue, counted = await asyncio.gather(
-                    client.get_queue(name=path, timeout=_SECONDS), self._first_tasks(path)
+                    client.get_queue(name=path, timeout=LOOK_SECONDS), self._first_tasks(path)
                 )
         except Exception as error:
             _log.warning("queue.unknown", extra={"queue": name, "error": repr(error)})
@@ -164,7 +167,7 @@ class QueueControl:
 
     async def _first_tasks(self, path: str) -> tuple[list[Any], bool]:
         request = {"parent": path, "page_size": MAX_COUNTED}
-        listed = await self.connect().list_tasks(request, timeout=_SECONDS)
+        listed = await self.connect().list_tasks(request, timeout=LOOK_SECONDS)
         page = await anext(aiter(listed.pages))
         return list(page.tasks), bool(page.next_page_token)
 

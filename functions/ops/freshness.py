@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 # A run begins every 15 minutes. One that died is taken over 25 minutes later at most, and may take its time.
 LATE = timedelta(minutes=45)
-# A run of ordinary size takes seconds.
-LONG = timedelta(minutes=30)
 # The newest runs: the active one, and the last that ended.
 _RUNS_READ = 3
 

@@ -16,6 +16,7 @@ from google.rpc.code_pb2 import Code
 
 from functions.ops import control
 from functions.ops.actions import Act
+from functions.ops.console import panels
 from functions.ops.control import QueueControl, Schedules, queue_view, schedule_view
 from functions.ops.replay import TARGETS
 from shared.problems import Problem
@@ -66,11 +67,15 @@ def queues(tasks: Any) -> QueueControl:
     return QueueControl(lambda: tasks, settings(), Log())  # type: ignore[arg-type]
 
 
+def test_the_page_waits_longer_than_a_look_at_a_queue_takes() -> None:
+    assert control.LOOK_SECONDS < panels.SECONDS
+
+
 @pytest.mark.parametrize("hangs", [False, True])
 async def test_a_queue_that_does_not_answer_holds_up_none_of_the_others(
     hangs: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "_SECONDS", 0.05)
+    monkeypatch.setattr(control, "LOOK_SECONDS", 0.05)
     found = {queue.name: queue for queue in await queues(Tasks("imageFetch", hangs)).all()}
     assert found.keys() == TARGETS.keys()
     assert (found.pop("imageFetch").state) == "unknown"
