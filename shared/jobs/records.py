@@ -70,6 +70,7 @@ class Job:
         uses: reads, writes and requests by name, counted as they were made.
         error: why it failed; of an active one, why the step that it is at has to be tried again.
         deadline: when the sweeper is to look into it; None once it has ended.
+        expire_at: when it is forgotten.
         update_time: for the precondition of a change to it.
     """
 
@@ -87,6 +88,7 @@ class Job:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     deadline: datetime | None = None
+    expire_at: datetime | None = None
     done: int = 0
     total: int | None = None
     error: str = ""
@@ -121,7 +123,7 @@ def fields_of(job: Job) -> dict[str, Any]:
     plain = {
         name: getattr(job, name) for name in Job.__dataclass_fields__ if name not in ("id", "update_time")
     }
-    return stored(plain) | {"expire_at": job.created_at + KEPT}
+    return stored(plain)
 
 
 def stored(changes: Mapping[str, Any]) -> dict[str, Any]:

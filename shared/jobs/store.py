@@ -16,6 +16,7 @@ from shared.errors import TransientError
 from shared.jobs.records import (
     ACTIVE,
     COLLECTION,
+    KEPT,
     SILENT,
     SLOTS,
     Job,
@@ -95,6 +96,7 @@ class Jobs:
             created_by=by,
             trace=trace.current(),
             deadline=now + SILENT,
+            expire_at=now + KEPT,
             options=options or {},
         )
         batch = self._db.batch()
@@ -134,7 +136,8 @@ class Jobs:
         batch.create(self._slot(job.subject), {"job_id": job.id})
         try:
             again = {"status": "running", "error": "", "finished_at": None, "restarts": 0}
-            return await self._begin_anew(job, again, batch)
+            # Were it forgotten while it is active, nobody would give its slot back.
+            return await self._begin_anew(job, again | {"expire_at": self._clock() + KEPT}, batch)
         except TransientError as error:
             holder = await self.active(job.subject)
             if holder is not None and holder.id != job.id:

@@ -170,6 +170,16 @@ async def test_a_failed_job_is_resumed_where_it_was(world: World) -> None:
     await world.check_done(job)
 
 
+async def test_a_job_that_is_resumed_late_is_not_forgotten_while_it_has_its_slot(world: World) -> None:
+    await begun(world, steps=1)
+    world.room.failure = PERMANENT
+    await world.run_all()
+    world.clock.advance(KEPT.total_seconds() - 60)
+    resumed = await world.jobs.resume(await world.only())
+    stored = (await world.jobs.document(resumed.id).get()).to_dict()
+    assert stored["expire_at"] > world.clock.now() + timedelta(days=80)
+
+
 async def test_a_job_is_not_resumed_beside_another_or_when_it_has_not_failed(world: World) -> None:
     await begun(world, steps=1)
     world.room.failure = PERMANENT
