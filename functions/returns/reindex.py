@@ -69,7 +69,7 @@ class Reindex:
         return Stages(
             db=self.db,
             index=self.index,
-            lock=SyncLock(self.db, self.runs, job.id),
+            lock=SyncLock(self.db, self.runs, job.id, self.clock),
             claim=claim,
             writer=Writer(self.index, temporary, claim, self.max_record_bytes, tally),
             options=job.options,
@@ -86,7 +86,7 @@ class Reindex:
         for name, owner in (await temporary_indexes(self.db, self.index.name)).items():
             if owner == job.id:
                 await self.drop(name, job.step)
-        await SyncLock(self.db, self.runs, job.id).release()
+        await SyncLock(self.db, self.runs, job.id, self.clock).release()
 
     async def drop(self, name: str, step: int) -> None:
         """Drop a temporary index once nobody writes it any more.

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from shared.clock import Clock
 from shared.return_sync.runs import IDLE, RUNS, NewRun, State, Superseded, SyncRuns
 
 if TYPE_CHECKING:
@@ -16,20 +17,32 @@ class SyncLock:
     cron takes over, as it does of any run.
     """
 
-    def __init__(self, db: "AsyncClient", runs: SyncRuns, job_id: str) -> None:
+    def __init__(self, db: "AsyncClient", runs: SyncRuns, job_id: str, clock: Clock) -> None:
         # Documents that were read.
         self.reads = 0
         self._db = db
         self._runs = runs
         self._job_id = job_id
+        self._clock = clock
 
     async def take(self) -> str | None:
         """The run that holds the lock from now on, or ``None`` while another is active."""
         if held := await self.held():
             return held.run_id
+        await self._end_the_dead()
         new = NewRun(is_historic=True, purpose="reindex", by=self._job_id)
         record = await self._runs.start(new)
         return record.run_id if record else None
+
+    async def _end_the_dead(self) -> None:
+        """End a run without a sign of life, or one would wait for it for as long as the cron that takes over is paused.
+
+        The next run does its window again; what a re-sync has left undone, the new index has.
+        """
+        self.reads += 1
+        state = await self._runs.newest()
+        if state is not None and state.status != IDLE and not state.alive(self._clock()):
+            await self._runs.cancel(state.run_id)
 
     async def held(self) -> State | None:
         """The state of the sync, if this job has the lock: also if it died before it could note that."""

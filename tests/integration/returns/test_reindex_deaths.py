@@ -40,6 +40,31 @@ async def test_a_lock_that_lapses_is_taken_over_and_the_job_catches_up_again(wor
     assert sorted(phases) == ["done", "done", "done", "taken over"]
 
 
+async def test_a_run_that_died_is_not_waited_for_though_no_cron_comes_to_take_it_over(
+    world: ReindexWorld,
+) -> None:
+    await world.ingest(put("R-1", 1, reason="broken"))
+    await world.cron()
+    await world.to_its_end(world.works[0])
+    (planning,) = world.queues.waiting
+    await world.deliver(planning)
+    await world.to_its_end(world.works[0])
+    # What it has in the queue is lost, and the schedule is paused.
+    world.queues.waiting.clear()
+    job = await world.reindex()
+    await world.until_stage(job, "lock")
+    await world.run_all()
+    assert (await world.job(job)).state["stage"] == "lock"
+    world.clock.advance(LEASE.total_seconds() + 1)
+    await world.until_rest()
+    assert (await world.job(job)).status == "done"
+    await world.ingest(put("R-2", 1, reason="broken"))
+    await world.until_quiet(crons=1)
+    world.algolia.settle()
+    assert await is_in_step(world)
+    assert {world.algolia.to_be()[each]["reason"] for each in ("R-1", "R-2")} == {"broken"}
+
+
 async def test_a_move_is_not_sent_once_the_lock_is_lost(world: ReindexWorld) -> None:
     job = await world.reindex()
     await world.until_stage(job, "move")
