@@ -17,6 +17,7 @@ from shared.images import COLLECTION as IMAGES
 from shared.images import NEXT_ATTEMPT_WITHIN, Entry, StoredImage, original_name, stored_image
 from shared.jobs.findings import Finding, account_of
 from shared.jobs.joining import settled
+from shared.jobs.records import FindingKind
 from shared.products import COLLECTION as PRODUCTS
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def _stray(listed: Listed, bucket: str, seen: Evidence) -> Finding:
     return Finding("extra", listed.name, seen.account, details)
 
 
-def _finding(kind: Any, seen: Evidence, details: dict[str, str]) -> Finding:
+def _finding(kind: FindingKind, seen: Evidence, details: dict[str, str]) -> Finding:
     return Finding(kind, f"{seen.product_id}/{seen.image_id}", seen.account, details)
 
 

@@ -8,7 +8,7 @@ tells of one, belongs to a product whose deletion was lost, whenever it is looke
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from shared.dead_letters import COLLECTION as LETTERS
@@ -134,15 +134,10 @@ class Records:
         uses["firestore_reads"] += 3
         event = newest[0] if newest else None
         seen = evidence(product_id, found[product.path], found[lane.path])
-        is_dead = event is not None and event.status == "dead"
-        return Evidence(
-            product_id=product_id,
-            version=seen.version,
-            user_id=seen.user_id or (event.user_id if event else ""),
-            delivered=seen.delivered,
-            event=event,
-            has_open_letter=event is not None and is_dead and await self._is_open(event, uses),
-        )
+        if event is None:
+            return seen
+        is_open = event.status == "dead" and await self._is_open(event, uses)
+        return replace(seen, user_id=seen.user_id or event.user_id, event=event, has_open_letter=is_open)
 
     async def certain(self, product_id: str, uses: Counter[str]) -> Evidence | None:
         """What is so at one instant, as far as it may be drift; ``None`` if it keeps changing."""
