@@ -90,7 +90,8 @@ class RunPage:
 class Desk(Protocol):
     """Where runs of some kinds are dealt with. A ``token`` is the operator's own, for rooms that are asked over HTTP.
 
-    What is done is written into the audit log first; so is what is refused.
+    What is done is written into the audit log first; so is what is refused, unless no run of the kind can ever be asked
+    for it.
     """
 
     async def page(self, kind: RunKind, limit: int, cursor: str | None, token: str) -> RunPage:
