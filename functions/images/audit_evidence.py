@@ -61,6 +61,12 @@ class Evidence:
         """Whether the image has come to its end, and nobody is at work on it."""
         return self.stored is not None and self.stored.status in ("done", "failed")
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether the state names renditions as it should: a hand may have been at it."""
+        names = self.stored.renditions if self.stored else []
+        return isinstance(names, list) and all(isinstance(name, str) for name in names)
+
 
 def evidence(
     product_id: str,
@@ -125,6 +131,8 @@ def image_finding(seen: Evidence, now: datetime) -> Finding | None:
         return (
             _finding("extra", seen, {"why": "its product is gone"}) if seen.stored.status == "done" else None
         )
+    if not seen.is_readable:
+        return _finding("different", seen, {"why": "its state does not name its renditions"})
     there = {listed.name for listed in seen.renditions}
     lost = [name for name in seen.stored.renditions if name not in there]
     if lost:
@@ -183,7 +191,7 @@ def _strays(seen: Evidence, now: datetime) -> list[Finding]:
             *(_stray(each, "uploads", seen) for each in originals if _is_old(each, now)),
             *(_stray(each, "images", seen) for each in seen.renditions if _is_old(each, now)),
         ]
-    if not seen.is_settled or seen.stored.update_time > now - NEXT_ATTEMPT_WITHIN:
+    if not seen.is_settled or not seen.is_readable or seen.stored.update_time > now - NEXT_ATTEMPT_WITHIN:
         return []
     unknown = [each for each in seen.renditions if each.name not in seen.stored.renditions]
     return [_stray(each, "images", seen) for each in unknown if _is_old(each, now)]

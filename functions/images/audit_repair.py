@@ -80,6 +80,9 @@ class ImageRepair:
             return await self._write_state(seen, uses)
         if not seen.has_product:
             return await self._remove(seen.stored)
+        if not seen.is_readable:
+            # Whoever renders it again would not know which renditions to take away.
+            return f"{FAILED}a hand has been at its state; set that right first"
         if seen.stored.uploaded and seen.original is None:
             return f"{FAILED}the upload is gone; it has to be sent again"
         return await self._render(seen.stored)

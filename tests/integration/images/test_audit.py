@@ -67,6 +67,10 @@ async def lose_one_rendition(world: World) -> None:
     del world.renditions.objects[renditions(world, "i4")[1]]
 
 
+async def lose_one_of(world: World, image_id: str) -> None:
+    del world.renditions.objects[renditions(world, image_id)[0]]
+
+
 async def overwrite(world: World) -> None:
     """Another original, of which nobody was told."""
     world.originals.put(original_name("p10", "i4"), b"another")
@@ -128,6 +132,25 @@ async def test_nothing_is_found_where_all_is_well(world: World) -> None:
     assert (job.done, job.total) == (3, 3)
     # The count, three products, four images.
     assert job.uses == {"firestore_reads": 8, "bucket_requests": 2}
+
+
+@pytest.mark.parametrize("names", [None, "none", 7, [None], [{}]])
+async def test_a_state_that_a_hand_has_spoilt_stops_no_audit_and_costs_no_rendition(
+    world: World, names: Any
+) -> None:
+    await world.db.collection(IMAGES).document("i4").update({"renditions": names})
+    await lose_one_of(world, "i1")
+    pass_time(world, AGES)
+    office, there = desk(world), renditions(world, "i4")
+    audit = await office.to_its_end(await office.start("audit"))
+    assert sorted((found.id, found.kind) for found in await office.found_by(audit)) == [
+        ("p1/i1", "missing"),
+        ("p10/i4", "different"),
+    ]
+    outcomes = await repaired(world, office, audit.id)
+    assert outcomes["p1/i1"] == REPAIRED
+    assert outcomes["p10/i4"].startswith("failed: a hand has been at its state")
+    assert renditions(world, "i4") == there
 
 
 @pytest.mark.parametrize("harm", HARMS)
