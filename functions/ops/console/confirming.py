@@ -1,5 +1,6 @@
 """``/ops/console/do/{act}``: asks before an act, and does what was confirmed."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from functions.ops.console.door import Door
 from functions.ops.console.rendering import Pages, Visit
 from shared.http import problem_of
 from shared.problems import Problem
+
+# Who has been refused has waited for that already.
+_QUESTION_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,17 @@ class Confirming:
         try:
             done = await act.do(visit, _values(act, form))
         except Exception as error:
-            return await self._asked(visit, act, form, problem_of(error))
+            return await self._refused(visit, act, form, problem_of(error))
         path = f"{self.pages.prefix}{done.path}" if done.path else self.pages.own(form.get("back", ""))
         return self.pages.redirect_with(visit, path, done.notice)
+
+    async def _refused(self, visit: Visit, act: Act, form: Mapping[str, str], refusal: Problem) -> Response:
+        """The question again with the refusal; alone, if what the question is made of cannot be had either."""
+        try:
+            async with asyncio.timeout(_QUESTION_SECONDS):
+                return await self._asked(visit, act, form, refusal)
+        except Exception as error:
+            raise refusal from error
 
     async def _asked(
         self, visit: Visit, act: Act, given: Mapping[str, str], refusal: Problem | None = None

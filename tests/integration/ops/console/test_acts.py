@@ -6,6 +6,8 @@ import httpx
 import pytest
 from google.cloud.firestore import AsyncClient
 
+from functions.ops import actions
+from functions.ops.console import confirming
 from infra.local.cloud import Cloud
 from tests.integration.ops.conftest import Letters
 from tests.integration.ops.console.conftest import Visitor, readable
@@ -192,3 +194,15 @@ async def test_nobody_else_can_put_a_notice_on_the_page(visitor: Visitor) -> Non
 async def test_whoever_confirms_comes_back_to_a_page_of_ours(visitor: Visitor, cloud: Cloud) -> None:
     answer = await visitor.do("queue.pause", back="https://evil.example/", name="imageFetch")
     assert answer.headers["location"].startswith("/ops?notice=")
+
+
+async def test_a_refusal_is_said_though_the_question_cannot_be_put_again(
+    visitor: Visitor, letters: Letters, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "_SECONDS", 0.2)
+    monkeypatch.setattr(confirming, "_QUESTION_SECONDS", 0.2)
+    form = {"letter": await letters.add(), "form_token": await visitor.form_token()}
+    cloud.set_firestore_faults({"unavailable_rate": 1.0})
+    refused = await visitor.send("/console/do/dead-letter.replay", form)
+    cloud.set_firestore_faults({})
+    assert (refused.status_code, "so nothing was done" in refused.text) == (503, True)
