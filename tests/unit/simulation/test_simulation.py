@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from infra.local.tasks.rates import burst_size
 from infra.topology import Function, Queue, Topology, load
+from shared.jobs.queues import EVERY_QUEUE
 from tests.benchmarks.simulation.day import PARTS, simulate
 from tests.benchmarks.simulation.figures import show_limits, show_load
 from tests.benchmarks.simulation.fleet import Fleet
@@ -235,7 +236,9 @@ def test_the_topology_has_room_for_all_that_its_queues_let_through(topology: Top
 
 def test_every_queue_of_the_topology_is_simulated(topology: Topology) -> None:
     simulated = [name for names, _ in PARTS.values() for name in names]
-    assert sorted(simulated) == sorted(TIMINGS) == sorted(topology.queues)
+    # Jobs are one task after the other, begun by an operator or once a night: no load of a day.
+    jobs = [queue.name for queue in EVERY_QUEUE.values()]
+    assert sorted([*simulated, *jobs]) == sorted([*TIMINGS, *jobs]) == sorted(topology.queues)
 
 
 def test_a_day_of_the_same_seed_is_the_same_and_of_another_is_not(topology: Topology) -> None:
