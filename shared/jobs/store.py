@@ -17,6 +17,7 @@ from shared.jobs.records import (
     ACTIVE,
     COLLECTION,
     KEPT,
+    MAX_RESTARTS,
     SILENT,
     SLOTS,
     Job,
@@ -150,7 +151,8 @@ class Jobs:
         Raises:
             TransientError: it is making a step at this moment, so it was not.
         """
-        patience = SILENT * 2**job.restarts
+        # The sweeper does it so often at most; whoever does it by hand may do so for ever.
+        patience = SILENT * 2 ** min(job.restarts, MAX_RESTARTS)
         again = {"restarts": job.restarts + 1, "deadline": self._clock() + patience}
         return await self._begin_anew(job, again)
 

@@ -358,3 +358,12 @@ async def test_a_job_is_kept_for_ninety_days(world: World) -> None:
     job = await world.jobs.start("audit", "returns", "olga")
     stored = (await world.jobs.document(job.id).get()).to_dict()
     assert stored["expire_at"] == job.created_at + KEPT
+
+
+async def test_a_job_that_is_restarted_again_and_again_has_a_deadline_in_sight(world: World) -> None:
+    await begun(world, steps=1)
+    for _ in range(40):
+        await world.jobs.restart(await world.only())
+    job = await world.only()
+    assert job.deadline is not None
+    assert job.deadline - job.created_at < timedelta(days=1)
