@@ -64,6 +64,8 @@ def functions_app(source: str, functions: Mapping[str, str]) -> Any:
         name: functions_framework.aio.create_asgi_app(target=entry_point, source=source)  # type: ignore[no-untyped-call]
         for name, entry_point in functions.items()
     }
+    # Functions Framework has added the source's directory for each: an import that fails looks in all of them.
+    sys.path[:] = dict.fromkeys(sys.path)
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         _, name, *path = scope["path"].split("/", 2)

@@ -16,7 +16,11 @@ def local_socket(port: int = 0) -> socket.socket:
     Raises:
         OSError: the port cannot be had.
     """
-    return socket.create_server((HOST, port), backlog=1024)
+    listener = socket.create_server((HOST, port), backlog=1024)
+    # Its connections have it too. asyncio sets it by itself only for sockets that were made with the protocol's number,
+    # and without it an answer in two pieces waits 40 ms for an acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def address_of(listener: socket.socket) -> str:
