@@ -25,7 +25,7 @@ from functions.ops.console.run_pages import RunPages
 from functions.ops.console.session import Sessions
 from functions.ops.console.signing_in import SigningIn
 from functions.ops.console.static_files import StaticFiles
-from functions.ops.console.steering_acts import SteeringActs
+from functions.ops.console.steering_acts import steering_acts
 from functions.ops.console.store_acts import StoreActs
 from functions.ops.console.store_pages import StorePages
 from functions.ops.control import QueueControl, Schedules
@@ -86,7 +86,7 @@ class Console:
         return {
             **LetterActs(self.letters, self.replays).acts(),
             **RunActs(self.runs).acts(),
-            **SteeringActs(self.schedules, self.queues).acts(),
+            **steering_acts(self.schedules, self.queues),
             **StoreActs(self.stores, self.images).acts(),
         }
 
