@@ -24,7 +24,6 @@ from infra.local.environment import (
     Addresses,
     client_environment,
 )
-from infra.local.eventarc.dispatcher import Trigger
 from infra.local.eventarc.service import EventarcService
 from infra.local.firestore.service import FirestoreService
 from infra.local.firestore.usage import Usage
@@ -173,33 +172,21 @@ async def local_cloud(
     users = Issuer(f"{base_url}/_local/identity", keys.users, clock)
     platform = Issuer(f"{base_url}/_local/platform", keys.platform, clock)
     identity = PlatformIdentity(platform, clock)
-    metadata = MetadataServer(PROJECT, FUNCTIONS_SERVICE_ACCOUNT, identity)
     async with AsyncExitStack() as stack:
-        firestore = None if other_firestore else _firestore(topology, directory, clock)
-        if firestore is not None:
-            stack.callback(firestore.close)
-            await stack.enter_async_context(_sweeping(firestore.sweep_expired, clock))
-        algolia = _algolia(directory, clock, keys)
-        stack.push_async_callback(algolia.close)
-        supply_chain = SupplyChainService(_file(directory, "supply-chain"), clock, keys.supply_chain)
-        stack.callback(supply_chain.close)
-        tasks = TasksService(_file(directory, "tasks"), clock, identity.mint)
-        stack.push_async_callback(tasks.stop)
-        scheduler = SchedulerService(_file(directory, "scheduler"), clock, identity.mint)
-        stack.push_async_callback(scheduler.stop)
-        storage = _storage(directory, clock, keys)
-        stack.callback(storage.close)
+        opening = _Opening(stack, topology, directory, clock, keys, identity)
+        firestore = None if other_firestore else await opening.firestore()
+        algolia, supply_chain = opening.algolia(), opening.supply_chain()
+        tasks, scheduler, storage = opening.tasks(), opening.scheduler(), opening.storage()
         provision(topology, tasks, scheduler, storage, base_url)
         await stack.enter_async_context(_sweeping(storage.sweep, clock))
-        events = _eventarc(directory, clock, identity, triggers(topology, base_url), storage)
-        stack.push_async_callback(events.close)
+        events = opening.eventarc(storage, base_url)
         handlers = [service.handler() for service in (firestore, tasks, scheduler) if service is not None]
         grpc_address = await stack.enter_async_context(_grpc_server(handlers))
         addresses = Addresses(
             grpc=grpc_address,
             algolia=await _serve(stack, algolia.app()),
             supply_chain=await _serve(stack, supply_chain.app()),
-            metadata=await _serve(stack, metadata.app()),
+            metadata=await _serve(stack, MetadataServer(PROJECT, FUNCTIONS_SERVICE_ACCOUNT, identity).app()),
             storage=await _serve(stack, storage.app(), auto_decompress=False),
             firestore=other_firestore or grpc_address,
         )
@@ -210,46 +197,76 @@ async def local_cloud(
         yield Cloud(topology, clock, users, platform, *services, addresses, environment)
 
 
-def _file(directory: Path | None, service: str) -> Path | None:
-    return directory and directory / f"{service}.sqlite"
+@dataclass(frozen=True)
+class _Opening:
+    """Opens the services on their files; the stack closes them, the last first."""
 
+    stack: AsyncExitStack
+    topology: Topology
+    directory: Path | None
+    clock: Clock
+    keys: Keys
+    identity: PlatformIdentity
 
-def _firestore(topology: Topology, directory: Path | None, clock: Clock) -> FirestoreService:
-    return FirestoreService(
-        _file(directory, "firestore"),
-        clock,
-        composites=composite_indexes(topology),
-        exemptions=exemptions(topology),
-        ttl=topology.firestore.ttl,
-        production=production_indexes(topology),
-        usage=Usage.from_environment(os.environ),
-    )
+    async def firestore(self) -> FirestoreService:
+        service = FirestoreService(
+            self._file("firestore"),
+            self.clock,
+            composites=composite_indexes(self.topology),
+            exemptions=exemptions(self.topology),
+            ttl=self.topology.firestore.ttl,
+            production=production_indexes(self.topology),
+            usage=Usage.from_environment(os.environ),
+        )
+        self.stack.callback(service.close)
+        await self.stack.enter_async_context(_sweeping(service.sweep_expired, self.clock))
+        return service
 
+    def algolia(self) -> AlgoliaService:
+        keys = self.keys
+        service = AlgoliaService(
+            self._file("algolia"), self.clock, ALGOLIA_APP_ID, keys.algolia_admin, keys.algolia_search
+        )
+        self.stack.push_async_callback(service.close)
+        return service
 
-def _algolia(directory: Path | None, clock: Clock, keys: Keys) -> AlgoliaService:
-    file = _file(directory, "algolia")
-    return AlgoliaService(file, clock, ALGOLIA_APP_ID, keys.algolia_admin, keys.algolia_search)
+    def supply_chain(self) -> SupplyChainService:
+        service = SupplyChainService(self._file("supply-chain"), self.clock, self.keys.supply_chain)
+        self.stack.callback(service.close)
+        return service
 
+    def tasks(self) -> TasksService:
+        service = TasksService(self._file("tasks"), self.clock, self.identity.mint)
+        self.stack.push_async_callback(service.stop)
+        return service
 
-def _storage(directory: Path | None, clock: Clock, keys: Keys) -> StorageService:
-    signer = Signer(FUNCTIONS_SERVICE_ACCOUNT, keys.storage.public_key())
-    return StorageService(directory, clock, signer)
+    def scheduler(self) -> SchedulerService:
+        service = SchedulerService(self._file("scheduler"), self.clock, self.identity.mint)
+        self.stack.push_async_callback(service.stop)
+        return service
 
+    def storage(self) -> StorageService:
+        signer = Signer(FUNCTIONS_SERVICE_ACCOUNT, self.keys.storage.public_key())
+        service = StorageService(self.directory, self.clock, signer)
+        self.stack.callback(service.close)
+        return service
 
-def _eventarc(
-    directory: Path | None,
-    clock: Clock,
-    identity: PlatformIdentity,
-    triggers: Sequence[Trigger],
-    storage: StorageService,
-) -> EventarcService:
-    """Eventarc, told of whatever happens in Cloud Storage."""
-    file = _file(directory, "events")
-    service = EventarcService(
-        file, clock, identity.mint, EVENTS_SERVICE_ACCOUNT, triggers, source=storage.events
-    )
-    storage.on_event(service.take)
-    return service
+    def eventarc(self, storage: StorageService, base_url: str) -> EventarcService:
+        """Eventarc, told of whatever happens in Cloud Storage."""
+        service = EventarcService(
+            self._file("events"),
+            self.clock,
+            self.identity.mint,
+            EVENTS_SERVICE_ACCOUNT,
+            triggers(self.topology, base_url),
+            source=storage.events,
+        )
+        storage.on_event(service.take)
+        self.stack.push_async_callback(service.close)
+        return service
+
+    def _file(self, service: str) -> Path | None:
+        return self.directory and self.directory / f"{service}.sqlite"
 
 
 async def _serve(stack: AsyncExitStack, app: web.Application, *, auto_decompress: bool = True) -> str:
