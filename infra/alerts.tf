@@ -95,7 +95,8 @@ locals {
       severity = "WARNING"
       title    = "an audit, a repair or a re-index failed"
       text     = <<-EOT
-        It could not go on, for as often as it was tried. What it had under way is undone.
+        It could not go on, for as often as it was tried. What it had under way is undone: by itself, or by the next of its
+        kind if its function died each time.
 
         **Look**: `python -m functions.ops runs show KIND ID` says why, and what it had come to.
 
