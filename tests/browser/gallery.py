@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from tests.browser.world import HOSTILE, World
 
+CONSOLE = "/ops/console"
 STORE = "torino"
 # What those pages answer that are not 200.
 STATUSES = {"not-found": 404, "refused": 422}
@@ -27,34 +28,64 @@ def furnish(world: World) -> Mapping[str, str]:
     world.put_return("RET-NEW")
     world.fire("returnsUpdateCron")
     world.operate("queues/imageFetch:pause")
+    return {
+        **_of_runs(world),
+        **_of_letters(letter, discarded),
+        **_of_products(product, damaged),
+        **_of_stores(),
+        **_of_questions(letter, discarded),
+        "overview": "/ops",
+        "actions": f"{CONSOLE}/actions",
+        "not-found": f"{CONSOLE}/nothing",
+    }
+
+
+def _of_runs(world: World) -> Mapping[str, str]:
     runs = {kind: world.runs(kind)[0]["id"] for kind in ("sync", "prices", "audit")}
-    console = "/ops/console"
     audits = {run["subject"]: run["id"] for run in world.runs("audit")}
     return {
-        "overview": "/ops",
-        **{f"runs-{kind}": f"{console}/runs?kind={kind}" for kind in (*runs, "repair", "reindex")},
-        **{f"run-{kind}": f"{console}/runs/{kind}/{run}" for kind, run in runs.items()},
-        "dead-letters": f"{console}/dead-letters?status=all",
-        "dead-letters-of-a-queue": f"{console}/dead-letters?queue=supplyChainSync",
-        "dead-letter": f"{console}/dead-letters/{letter}",
-        "dead-letter-discarded": f"{console}/dead-letters/{discarded}",
-        "audits": f"{console}/audits",
-        "audit": f"{console}/audits/{audits['returns']}",
-        "audit-clean": f"{console}/audits/{audits['products']}",
-        "images": f"{console}/images",
-        "images-of-a-product": f"{console}/images?product={product}",
-        "images-damaged": f"{console}/images?product={damaged}",
-        "images-of-nothing": f"{console}/images?product=nothing",
-        "stores": f"{console}/stores",
-        "store": f"{console}/stores?store={STORE}",
-        "store-unknown": f"{console}/stores?store=nowhere",
-        "actions": f"{console}/actions",
-        "confirm-replay": f"{console}/do/dead-letter.replay?letter={letter}",
-        "confirm-discard": f"{console}/do/dead-letter.discard?letter={letter}",
-        "confirm-closed": f"{console}/do/dead-letter.replay?letter={discarded}",
-        "confirm-forced": f"{console}/do/job.start?kind=reindex&subject=returns&forced=1",
-        "confirm-resync": f"{console}/do/sync.resync",
-        "confirm-rollback": f"{console}/do/store.rollback?store={STORE}&generation=1",
-        "not-found": f"{console}/nothing",
-        "refused": f"{console}/do/job.start?kind=nonsense",
+        **{f"runs-{kind}": f"{CONSOLE}/runs?kind={kind}" for kind in (*runs, "repair", "reindex")},
+        **{f"run-{kind}": f"{CONSOLE}/runs/{kind}/{run}" for kind, run in runs.items()},
+        "audits": f"{CONSOLE}/audits",
+        "audit": f"{CONSOLE}/audits/{audits['returns']}",
+        "audit-clean": f"{CONSOLE}/audits/{audits['products']}",
+    }
+
+
+def _of_letters(letter: str, discarded: str) -> Mapping[str, str]:
+    return {
+        "dead-letters": f"{CONSOLE}/dead-letters?status=all",
+        "dead-letters-of-a-queue": f"{CONSOLE}/dead-letters?queue=supplyChainSync",
+        "dead-letter": f"{CONSOLE}/dead-letters/{letter}",
+        "dead-letter-discarded": f"{CONSOLE}/dead-letters/{discarded}",
+    }
+
+
+def _of_products(product: str, damaged: str) -> Mapping[str, str]:
+    return {
+        "images": f"{CONSOLE}/images",
+        "images-of-a-product": f"{CONSOLE}/images?product={product}",
+        "images-damaged": f"{CONSOLE}/images?product={damaged}",
+        "images-of-nothing": f"{CONSOLE}/images?product=nothing",
+    }
+
+
+def _of_stores() -> Mapping[str, str]:
+    return {
+        "stores": f"{CONSOLE}/stores",
+        "store": f"{CONSOLE}/stores?store={STORE}",
+        "store-unknown": f"{CONSOLE}/stores?store=nowhere",
+    }
+
+
+def _of_questions(letter: str, discarded: str) -> Mapping[str, str]:
+    """What is asked before something is done."""
+    return {
+        "confirm-replay": f"{CONSOLE}/do/dead-letter.replay?letter={letter}",
+        "confirm-discard": f"{CONSOLE}/do/dead-letter.discard?letter={letter}",
+        "confirm-closed": f"{CONSOLE}/do/dead-letter.replay?letter={discarded}",
+        "confirm-forced": f"{CONSOLE}/do/job.start?kind=reindex&subject=returns&forced=1",
+        "confirm-resync": f"{CONSOLE}/do/sync.resync",
+        "confirm-rollback": f"{CONSOLE}/do/store.rollback?store={STORE}&generation=1",
+        "refused": f"{CONSOLE}/do/job.start?kind=nonsense",
     }

@@ -1,6 +1,5 @@
 """Audits of the index: what is wrong is found to the id, and nothing else is, whatever happens meanwhile."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +7,6 @@ import pytest
 
 from functions.returns import auditing
 from functions.returns.ingestion import Message, Removal
-from infra.local.clock import Clock
 from shared.jobs.findings import Finding
 from shared.jobs.queues import RETURN_MAINTENANCE
 from shared.jobs.repairing import REPAIRED
@@ -20,30 +18,14 @@ from tests.integration.returns.audited_world import (
     drift,
     in_step,
     put,
-    small_pages,
 )
 from tests.integration.steps import Work
 from tests.unit.returns.examples import AT
 
 
-@pytest.fixture(autouse=True)
-def pages() -> Iterator[None]:
-    with small_pages():
-        yield
-
-
 @pytest.fixture
-async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AuditServer]:
-    server = AuditServer(Clock())
-    await server.start()
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{server.port}")
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
-def world(server: AuditServer) -> AuditedWorld:
-    return server.world()
+def world(audit_server: AuditServer) -> AuditedWorld:
+    return audit_server.world()
 
 
 async def test_an_index_in_step_is_clean(world: AuditedWorld) -> None:
@@ -179,10 +161,10 @@ async def test_an_index_that_is_not_to_be_had_delays_an_audit_and_costs_it_nothi
     assert by_id(await world.findings(audit)) == by_id(expected)
 
 
-async def test_an_audit_that_dies_at_any_call_finds_the_same(server: AuditServer) -> None:
+async def test_an_audit_that_dies_at_any_call_finds_the_same(audit_server: AuditServer) -> None:
     """Killed in each of its steps, at a gate that moves on from one world to the next."""
     for fatal in range(0, 30, 3):
-        world = server.world()
+        world = audit_server.world()
         await in_step(world)
         expected = await drift(world)
         started = await world.jobs.start("audit", "returns", "test")

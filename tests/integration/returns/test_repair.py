@@ -1,6 +1,5 @@
 """Repairs of what audits have found: exactly that, by way of the sync, whatever happens meanwhile."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 from functions.returns import repairing
 from functions.returns.ingestion import Removal
 from functions.returns.repairing import CHANGED, NOT_TAKEN, UNPROJECTABLE
-from infra.local.clock import Clock
 from shared.jobs.records import Job
 from shared.jobs.repairing import HEALED, REPAIRED
 from shared.return_sync.queues import RETURN_SYNC
@@ -22,31 +20,15 @@ from tests.integration.returns.audited_world import (
     drift,
     in_step,
     put,
-    small_pages,
 )
 from tests.unit.returns.examples import AT
 
 DRIFTED = {"R-1", "R-2", "R-5", "R-6", "R-C", "Z-1", "no/document"}
 
 
-@pytest.fixture(autouse=True)
-def pages() -> Iterator[None]:
-    with small_pages():
-        yield
-
-
 @pytest.fixture
-async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AuditServer]:
-    server = AuditServer(Clock())
-    await server.start()
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{server.port}")
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
-def world(server: AuditServer) -> AuditedWorld:
-    return server.world()
+def world(audit_server: AuditServer) -> AuditedWorld:
+    return audit_server.world()
 
 
 async def drifted(world: AuditedWorld) -> Job:
@@ -255,10 +237,10 @@ async def test_a_repair_of_a_clean_audit_starts_no_run(world: AuditedWorld) -> N
     assert (await world.db.collection(STATE).document(JOB_TYPE).get()).to_dict() == before
 
 
-async def test_a_repair_that_dies_at_any_call_repairs_the_same(server: AuditServer) -> None:
+async def test_a_repair_that_dies_at_any_call_repairs_the_same(audit_server: AuditServer) -> None:
     """Killed in each delivery of any task, the sync's too, at a gate that moves on from one world to the next."""
     for fatal in range(0, 36, 4):
-        world = server.world()
+        world = audit_server.world()
         audit = await drifted(world)
         before = await world.documents()
         started = await world.jobs.start("repair", "returns", "test", {"audit": audit.id})
