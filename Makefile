@@ -24,7 +24,7 @@ test: $(INSTALLED) ## Tests, on all processors, but those of test-long (ARGS=-n0
 
 # Each campaign's first seed, and as many examples as there is time for, are in `make test`.
 test-long: $(INSTALLED) ## What takes longer: costs, 72 hours, Google's emulator, the API's document, more seeds
-	@FAULT_SEEDS=2 STOREFRONT_FAULT_SEEDS=2 STOREFRONT_REBUILDS=100 GENERATIONS_EXAMPLES=20 \
+	@FAULT_SEEDS=2 STOREFRONT_FAULT_SEEDS=1,2 STOREFRONT_REBUILDS=100 GENERATIONS_EXAMPLES=20 \
 		CONVERGENCE_EXAMPLES=15 PARITY_ROUNDS=2 $(PYTEST) -m "long or campaign" $(ARGS)
 
 lint: $(INSTALLED) ## Style, types and the rules of who may import whom

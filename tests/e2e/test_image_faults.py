@@ -12,6 +12,9 @@ import pytest
 from tests.e2e.harness import LocalCloud
 from tests.e2e.image_campaign import ImageCampaign
 
+# Ten seconds a seed.
+pytestmark = pytest.mark.long
+
 SEEDS = [int(seed) for seed in os.environ.get("IMAGE_FAULT_SEEDS", "1").split(",")]
 STEPS = 45
 

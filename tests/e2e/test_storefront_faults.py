@@ -11,8 +11,8 @@ import pytest
 from tests.e2e.harness import LocalCloud
 from tests.e2e.storefront_campaign import StorefrontCampaign
 
-# In `make test-long` with more of them.
-pytestmark = pytest.mark.campaign
+# Ten seconds a seed.
+pytestmark = pytest.mark.long
 
 SEEDS = [int(seed) for seed in os.environ.get("STOREFRONT_FAULT_SEEDS", "1").split(",")]
 STEPS = 45

@@ -11,6 +11,9 @@ from tests.integration.products.http.caller import Caller
 from tests.integration.products.http.load import Load, running
 from tests.integration.shared.redis_server import RedisServer, redis_server
 
+# Ten seconds of load.
+pytestmark = pytest.mark.long
+
 # A request asks Redis three times at most, and waits 0.1 s for each answer; a client of Redis that waited for its own
 # time-outs, or a lost connection, would take longer than this. The rest is for a busy machine.
 SLOWEST_SECONDS = 2.0
