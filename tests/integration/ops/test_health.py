@@ -104,6 +104,16 @@ async def test_drift_that_an_audit_found_is_told_until_it_is_repaired(
     assert (await found(olga))["audit of returns"]["status"] == "ok"
 
 
+async def test_drift_is_not_forgotten_for_what_was_begun_and_cancelled_since(
+    olga: httpx.AsyncClient, db: AsyncClient
+) -> None:
+    jobs = Jobs(db, TaskQueues(clients.cloud_tasks, settings()), lambda: datetime.now(UTC), EVERY_QUEUE)
+    await _end(jobs, await jobs.start("audit", "returns", "olga"), counts={"checked": 5, "missing": 1})
+    for _ in range(6):
+        await _end(jobs, await jobs.start("reindex", "returns", "olga"), status="cancelled")
+    assert (await found(olga))["audit of returns"]["value"] == 1
+
+
 async def _end(jobs: Jobs, job: Job, **changes: Any) -> None:
     latest = await jobs.get(job.id)
     assert latest is not None

@@ -151,10 +151,13 @@ def job(**members: Any) -> Job:
 
 
 AUDIT = job()
-DRIFT = job(counts={"checked": 100, "missing": 2, "different": 1, "pending": 7})
+DRIFT = job(id="found-3", counts={"checked": 100, "missing": 2, "different": 1, "pending": 7})
 FAILED = job(status="failed", error="The index is out of reach.")
-REPAIR = job(kind="repair", counts={"repaired": 3})
-HALF_REPAIR = job(kind="repair", counts={"repaired": 2, "failed": 1})
+CANCELLED = job(status="cancelled")
+REPAIR = job(kind="repair", counts={"repaired": 3}, options={"audit": "found-3"})
+HALF_REPAIR = replace(REPAIR, counts={"repaired": 1, "failed": 1, "pending": 1})
+REPAIR_OF_ANOTHER = replace(REPAIR, options={"audit": "of-yesterday"})
+REINDEX = job(kind="reindex", counts={"written": 100})
 
 
 @pytest.mark.parametrize(
@@ -164,12 +167,21 @@ HALF_REPAIR = job(kind="repair", counts={"repaired": 2, "failed": 1})
         ([AUDIT], "ok", "ended well, 60 minutes ago"),
         ([DRIFT], "degraded", "found 3 differences 60 minutes ago"),
         ([job(status="running", finished_at=None), DRIFT], "degraded", "found 3 differences"),
-        ([job(status="cancelled"), DRIFT], "degraded", "found 3 differences"),
+        ([CANCELLED, DRIFT], "degraded", "found 3 differences"),
         ([REPAIR, DRIFT], "ok", "repair of returns ended well"),
-        ([HALF_REPAIR, DRIFT], "degraded", "left 1 as they were"),
+        ([HALF_REPAIR, DRIFT], "degraded", "left 2 open"),
+        ([REPAIR, HALF_REPAIR, DRIFT], "ok", "repair of returns ended well"),
+        ([REPAIR_OF_ANOTHER, DRIFT], "degraded", "found 3 differences"),
+        ([REPAIR_OF_ANOTHER, replace(REPAIR, status="failed"), DRIFT], "degraded", "found 3 differences"),
+        ([REPAIR_OF_ANOTHER, REPAIR, DRIFT], "ok", "repair of returns ended well"),
+        ([AUDIT, HALF_REPAIR, DRIFT], "ok", "audit of returns ended well"),
+        ([REINDEX, DRIFT], "ok", "reindex of returns ended well"),
+        ([CANCELLED], "ok", "have not been audited"),
         ([FAILED], "degraded", "audit of returns failed."),
         ([replace(FAILED, kind="reindex")], "degraded", "reindex of returns failed"),
         ([job(finished_at=NOW - OUTDATED - MINUTE)], "degraded", "is 2 days old"),
+        ([REPAIR, replace(DRIFT, finished_at=NOW - OUTDATED - MINUTE)], "degraded", "is 2 days old"),
+        ([replace(REINDEX, finished_at=NOW - OUTDATED - MINUTE)], "degraded", "is 2 days old"),
     ],
 )
 def test_the_newest_jobs_of_a_subject_tell_of_it(jobs: list[Job], status: str, says: str) -> None:
