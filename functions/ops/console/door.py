@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,6 +22,8 @@ _PAGE_SECONDS = 15.0
 _ACT_SECONDS = 40.0
 _NO_PAGE = "The database, or another service that this page needs, does not answer. The overview says which."
 _NO_WORD = "It took too long, so nobody knows what came of it. Look at the audit log before you repeat it."
+# All that may stand in an address (https://datatracker.ietf.org/doc/html/rfc3986#section-2); the rest fits no header.
+_AS_WRITTEN = "%:/?#[]@!$&'()*+,;="
 
 Page = Callable[[Visit], Awaitable[Response]]
 FormPage = Callable[[Visit, Mapping[str, str]], Awaitable[Response]]
@@ -71,9 +74,7 @@ class Door:
 
     def _outside(self, request: Request) -> Response:
         """For who shows no session: the way to sign in, and back to where a form was, if one was sent."""
-        path = request.scope["path"].rstrip("/")
-        query = request.scope["query_string"].decode("latin-1")
-        there = self._pages.own(f"{self._pages.prefix}{path}{'?' + query if query else ''}")
+        there = self._pages.own(f"{self._pages.prefix}{_asked(request)}")
         if has_ended := self._sessions.cookie in request.cookies:
             asked = {"next": there, "ended": "1"}
         elif request.method == "GET" and _is_led_here(request):
@@ -100,6 +101,12 @@ class Door:
             if isinstance(error, TRANSIENT):
                 problem = Problem(problem.status, problem.kind, silence)
             return self._pages.refused(problem, visit)
+
+
+def _asked(request: Request) -> str:
+    """What was asked for, as it was written: decoded, a ``?`` in a name would begin the query."""
+    path, query = request.scope["raw_path"].rstrip(b"/"), request.scope["query_string"]
+    return quote(path + (b"?" + query if query else b""), safe=_AS_WRITTEN)
 
 
 def _is_led_here(request: Request) -> bool:

@@ -3,7 +3,9 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import cast
+from urllib.parse import unquote, urlencode
 
+import pytest
 from google.api_core.exceptions import ServiceUnavailable
 from starlette.requests import Request
 from starlette.responses import Response
@@ -33,9 +35,14 @@ def a_door() -> Door:
 
 
 def visit(
-    method: str = "GET", query: bytes = b"", cookie: bytes = b"backstock-session=t", site: bytes = b"none"
+    method: str = "GET",
+    query: bytes = b"",
+    cookie: bytes = b"backstock-session=t",
+    site: bytes = b"none",
+    path: bytes = b"/console/do/x",
 ) -> Request:
-    scope = {"type": "http", "method": method, "path": "/console/do/x", "query_string": query}
+    addressed = {"path": unquote(path.decode()), "raw_path": path, "query_string": query}
+    scope = {"type": "http", "method": method, **addressed}
     return Request({**scope, "headers": [(b"cookie", cookie), (b"sec-fetch-site", site)]})
 
 
@@ -76,6 +83,24 @@ async def test_who_follows_a_link_of_another_site_goes_on_by_a_page_of_ours_with
     answer = await a_door().page(never)(visit(query=b"name=a", cookie=b"", site=b"cross-site"))
     assert (answer.status_code, "set-cookie" in answer.headers) == (200, False)
     assert answer.headers["refresh"] == "0; url=/ops/console/do/x?name=a"
+
+
+@pytest.mark.parametrize("site", [b"none", b"cross-site"])
+@pytest.mark.parametrize(
+    "path", [b"/console/runs/sync/%E4%BD%A0", b"/console/runs/sync/a%3Fb%25", b"/console/%0A"]
+)
+async def test_an_address_is_kept_as_it_was_written(site: bytes, path: bytes) -> None:
+    answer = await a_door().page(never)(visit(query=b"n=%E4", cookie=b"", site=site, path=path))
+    there = f"/ops{path.decode()}?n=%E4"
+    if site == b"cross-site":
+        assert answer.headers["refresh"] == f"0; url={there}"
+    else:
+        assert answer.headers["location"] == f"/ops/console/sign-in?{urlencode({'next': there})}"
+
+
+async def test_bytes_that_no_address_has_are_encoded() -> None:
+    answer = await a_door().page(never)(visit(cookie=b"", site=b"cross-site", path="/console/你".encode()))
+    assert answer.headers["refresh"] == "0; url=/ops/console/%E4%BD%A0"
 
 
 async def test_a_form_of_another_site_ends_no_session() -> None:
