@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import TypeAdapter
 
@@ -37,6 +37,8 @@ _FORCED = (
     " Forced, it does so even if the new index has less than half of the records, or none: searches would then find "
     "as little. Be sure that the database is as it should be."
 )
+_RERUN = "The same is done once more, from the beginning. "
+_NOT_FORCED = " It was forced then; this time it is not."
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,13 @@ class RunActs:
     async def tell_rerun(self, visit: Visit, values: Values) -> Telling:
         """What doing it again means."""
         run = await self._run(visit, values)
-        text = "The same is done once more, from the beginning. What is right already is left as it is."
-        return Telling(f"Run {named(run)} again?", text, "Run it again", _facts(run, visit.now))
+        text = _RERUN + _START.get(run.kind, "What is right already is left as it is.")
+        if run.options.get("forced"):
+            text += _NOT_FORCED
+        weight = _weight(run.kind)
+        return Telling(
+            f"Run {named(run)} again?", text, "Run it again", _facts(run, visit.now), weight=weight
+        )
 
     async def rerun(self, visit: Visit, values: Values) -> Done:
         """Run one again."""
@@ -108,7 +115,7 @@ class RunActs:
             )
         facts = [("Audit", values["audit"])] if values.get("audit") else []
         title, button = _question(kind, subject)
-        return Telling(title, _START[kind], button, facts, weight="ordinary" if kind == "audit" else "grave")
+        return Telling(title, _START[kind], button, facts, weight=_weight(kind))
 
     async def start(self, visit: Visit, values: Values) -> Done:
         """Begin the job."""
@@ -157,6 +164,10 @@ def _facts(run: Run, now: datetime) -> list[tuple[str, str]]:
     of = f" of {number(run.total)}" if run.total is not None else ""
     facts = [("Run", run.id), ("Status", run.status), ("Records", f"{number(run.done)}{of}")]
     return facts + ([("Error", bounded(run.error, 300))] if run.error else [])
+
+
+def _weight(kind: RunKind) -> Literal["ordinary", "grave"]:
+    return "grave" if kind in ("repair", "reindex") else "ordinary"
 
 
 def _question(kind: JobKind, subject: Subject) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """What is done from the page: asked first, by forms of ours alone, written down, and refused in place."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -9,8 +10,11 @@ from google.cloud.firestore import AsyncClient
 from functions.ops import actions
 from functions.ops.console import confirming
 from infra.local.cloud import Cloud
+from shared.jobs.queues import EVERY_QUEUE
+from shared.jobs.store import Jobs
 from tests.integration.ops.conftest import Letters
 from tests.integration.ops.console.conftest import Visitor, readable
+from tests.integration.steps import FakeQueues
 
 
 async def log(db: AsyncClient) -> list[tuple[str, str, str, str]]:
@@ -69,6 +73,19 @@ async def test_all_letters_of_a_queue_are_replayed(visitor: Visitor, letters: Le
     answer = await visitor.do("dead-letter.replay-all", queue="returnSyncProcessing")
     assert "3 letters are replayed." in readable((await visitor.http.get(answer.headers["location"])).text)
     assert {(await letters.stored(each))["status"] for each in ids} == {"replayed"}
+
+
+async def test_who_runs_a_forced_re_index_again_is_told_what_it_does_and_that_it_is_not_forced(
+    visitor: Visitor, db: AsyncClient
+) -> None:
+    queues: Any = FakeQueues()
+    jobs = Jobs(db, queues, lambda: datetime.now(UTC), EVERY_QUEUE)
+    job = await jobs.start("reindex", "returns", "olga", {"forced": True})
+    assert await jobs.end(job, {"status": "done"})
+    asked = await visitor.page("/console/do/run.rerun", kind="reindex", run=job.id)
+    assert "puts it in its place" in readable(asked)
+    assert "this time it is not" in readable(asked)
+    assert 'class="narrow card confirm grave"' in asked
 
 
 FORMS: list[tuple[str, dict[str, str]]] = [
