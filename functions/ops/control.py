@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,8 +27,20 @@ MAX_COUNTED = 1_000
 # hear by then which of them does not answer.
 _SECONDS = 5.0
 LOOK_SECONDS = 3.0
-# https://cloud.google.com/scheduler/docs/reference/rpc/google.cloud.scheduler.v1#job
-_SCHEDULE_NAME = re.compile(r"[A-Za-z0-9_-]{1,500}")
+# Those of infra/topology.yaml. A project may have others, which are nobody's business here.
+SCHEDULES = frozenset(
+    {
+        "returnsUpdateCron",
+        "outboxSweeper",
+        "imageSweeper",
+        "imageOrphanSweeper",
+        "priceRunSweeper",
+        "storefrontSweeper",
+        "storefrontNightly",
+        "jobSweeper",
+        "nightlyAudits",
+    }
+)
 
 ScheduleState = Literal["enabled", "paused", "disabled", "update-failed"]
 QueueState = Literal["running", "paused", "disabled", "unknown"]
@@ -70,19 +81,20 @@ class QueueView:
 
 @dataclass(frozen=True)
 class Schedules:
-    """The schedules of Cloud Scheduler: those of the deployment's project and region."""
+    """The schedules of Cloud Scheduler: those that this system has."""
 
     connect: "Callable[[], CloudSchedulerAsyncClient]"
     config: Settings
     actions: Actions
 
     async def all(self) -> list[ScheduleView]:
-        """All there are, by name: one request for each 500."""
+        """All of ours that there are, by name: one request for each 500 of the project and region."""
         parent = f"projects/{self.config.google_cloud_project}/locations/{self.config.region}"
         async with asyncio.timeout(LOOK_SECONDS):
             listed = await self.connect().list_jobs(parent=parent, timeout=LOOK_SECONDS)
-            found = [job async for job in listed]
-        return sorted(map(schedule_view, found), key=lambda schedule: schedule.name)
+            found = [schedule_view(job) async for job in listed]
+        ours = (schedule for schedule in found if schedule.name in SCHEDULES)
+        return sorted(ours, key=lambda schedule: schedule.name)
 
     async def pause(self, name: str, operator: str) -> ScheduleView:
         """Let a schedule rest until it is resumed; one that rests already is left so.
@@ -121,7 +133,7 @@ class Schedules:
             raise Problem(409, "not-possible", f"The schedule {name} is {now.state}.") from error
 
     def _path(self, name: str) -> str:
-        if not _SCHEDULE_NAME.fullmatch(name):
+        if name not in SCHEDULES:
             raise _no_schedule(name)
         return f"projects/{self.config.google_cloud_project}/locations/{self.config.region}/jobs/{name}"
 

@@ -4,8 +4,10 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from functions.ops.control import SCHEDULES
 from functions.ops.health import VITAL, Check
 from functions.ops.heartbeat import Heartbeat, judged_heartbeat
+from functions.ops.replay import TARGETS
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.search import IndexMissingError, SearchIndex
@@ -46,45 +48,53 @@ async def index(connect: Callable[[], SearchIndex]) -> list[Check]:
     return [Check("index", "ok", "The index answers.")]
 
 
-def judged_stopped(name: str, paused: Sequence[str], failed: Sequence[str] = ()) -> Check:
+def judged_stopped(
+    name: str, paused: Sequence[str], failed: Sequence[str] = (), missing: Sequence[str] = ()
+) -> Check:
     """Whether all queues, or all schedules, do what they are there for; the value is how many do not.
 
     Args:
         name: ``queues`` or ``schedules``.
         paused: those that somebody has stopped.
         failed: those whose last attempt went wrong.
+        missing: those that somebody has deleted, or never deployed.
     """
-    said = [f"Of the {name} paused: {_some(paused)}."] if paused else []
-    said += [f"The last attempt failed of {_some(failed)}."] if failed else []
-    if not said:
+    wrong = [
+        (missing, "Of the {what} missing: {names}.", "Deploy again what is missing."),
+        (paused, "Of the {what} paused: {names}.", "Resume what was paused when its reason has passed."),
+        (failed, "The last attempt failed of {names}.", "See the log of its function."),
+    ]
+    found = [(said.format(what=name, names=_some(names)), advice) for names, said, advice in wrong if names]
+    if not found:
         return Check(name, "ok", f"All {name} are running.", 0)
-    advice = (
-        "Resume what was paused when its reason has passed." if paused else "See the log of its function."
-    )
-    return Check(name, "degraded", " ".join(said), len(paused) + len(failed), advice)
+    details, advices = zip(*found, strict=True)
+    count = len(missing) + len(paused) + len(failed)
+    return Check(name, "degraded", " ".join(details), count, advices[0])
 
 
 async def queues(connect: Callable[[], "CloudTasksAsyncClient"], config: Settings) -> list[Check]:
-    """One request."""
+    """One request for each 500 queues of the project and region; those of others do not count."""
     from google.cloud.tasks_v2 import Queue
 
-    client = connect()
-    parent = f"projects/{config.google_cloud_project}/locations/{config.region}"
-    found = [queue async for queue in await client.list_queues(parent=parent)]
-    paused = [_short(queue.name) for queue in found if queue.state != Queue.State.RUNNING]
-    return [judged_stopped("queues", paused)]
+    listed = await connect().list_queues(parent=_parent(config))
+    ours = {name: queue async for queue in listed if (name := _short(queue.name)) in TARGETS}
+    paused = [name for name, queue in ours.items() if queue.state != Queue.State.RUNNING]
+    return [judged_stopped("queues", paused, missing=[*(TARGETS.keys() - ours.keys())])]
 
 
 async def schedules(connect: Callable[[], "CloudSchedulerAsyncClient"], config: Settings) -> list[Check]:
-    """One request."""
+    """As :func:`queues`."""
     from google.cloud.scheduler_v1 import Job
 
-    client = connect()
-    parent = f"projects/{config.google_cloud_project}/locations/{config.region}"
-    found = [job async for job in await client.list_jobs(parent=parent)]
-    paused = [_short(job.name) for job in found if job.state != Job.State.ENABLED]
-    failed = [_short(job.name) for job in found if job.state == Job.State.ENABLED and job.status.code]
-    return [judged_stopped("schedules", paused, failed)]
+    listed = await connect().list_jobs(parent=_parent(config))
+    ours = {name: job async for job in listed if (name := _short(job.name)) in SCHEDULES}
+    paused = [name for name, job in ours.items() if job.state != Job.State.ENABLED]
+    failed = [name for name, job in ours.items() if job.state == Job.State.ENABLED and job.status.code]
+    return [judged_stopped("schedules", paused, failed, [*(SCHEDULES - ours.keys())])]
+
+
+def _parent(config: Settings) -> str:
+    return f"projects/{config.google_cloud_project}/locations/{config.region}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -8,6 +8,9 @@ from typing import Any
 import httpx
 import pytest
 from google.cloud.firestore import AsyncClient
+from google.cloud.scheduler_v1 import HttpTarget
+from google.cloud.scheduler_v1 import Job as SchedulerJob
+from google.cloud.tasks_v2 import Queue
 
 from infra.local.cloud import Cloud
 from shared import clients
@@ -68,6 +71,29 @@ async def test_what_somebody_has_paused_is_told(olga: httpx.AsyncClient) -> None
     health = await found(olga)
     assert health["queues"]["detail"] == "Of the queues paused: returnSync."
     assert health["schedules"]["detail"] == "Of the schedules paused: returnsUpdateCron."
+
+
+async def test_what_others_have_in_the_project_is_nobodys_business_here(olga: httpx.AsyncClient) -> None:
+    config = settings()
+    parent = f"projects/{config.google_cloud_project}/locations/{config.region}"
+    theirs = Queue(name=f"{parent}/queues/invoices")
+    await clients.cloud_tasks().create_queue(parent=parent, queue=theirs)
+    await clients.cloud_tasks().pause_queue(name=theirs.name)
+    target = HttpTarget(uri="https://invoices.example/")
+    job = SchedulerJob(name=f"{parent}/jobs/invoices", schedule="0 4 * * *", http_target=target)
+    await clients.cloud_scheduler().create_job(parent=parent, job=job)
+    await clients.cloud_scheduler().pause_job(name=job.name)
+    assert (await found(olga))["status"] == "ok"
+    assert "invoices" not in (await olga.get("/schedules")).text
+    refused(await olga.post("/schedules/invoices:resume"), 404, "not-found")
+
+
+async def test_a_schedule_that_is_gone_is_told(olga: httpx.AsyncClient) -> None:
+    config = settings()
+    parent = f"projects/{config.google_cloud_project}/locations/{config.region}"
+    await clients.cloud_scheduler().delete_job(name=f"{parent}/jobs/returnsUpdateCron")
+    health = await found(olga)
+    assert health["schedules"]["detail"] == "Of the schedules missing: returnsUpdateCron."
 
 
 async def test_a_change_of_a_product_that_waits_is_told(olga: httpx.AsyncClient, db: AsyncClient) -> None:

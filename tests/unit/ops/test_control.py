@@ -19,6 +19,7 @@ from functions.ops.actions import Act
 from functions.ops.console import panels
 from functions.ops.control import QueueControl, Schedules, queue_view, schedule_view
 from functions.ops.replay import TARGETS
+from infra.topology import load
 from shared.problems import Problem
 from shared.settings import settings
 
@@ -69,6 +70,10 @@ def queues(tasks: Any) -> QueueControl:
 
 def test_the_page_waits_longer_than_a_look_at_a_queue_takes() -> None:
     assert control.LOOK_SECONDS < panels.SECONDS
+
+
+def test_the_schedules_are_those_of_the_deployment() -> None:
+    assert set(load().schedules) == control.SCHEDULES, "functions/ops/control.py: SCHEDULES are not all"
 
 
 @pytest.mark.parametrize("hangs", [False, True])
@@ -131,16 +136,16 @@ def schedules(state: Job.State) -> Schedules:
 
 
 async def test_pausing_what_rests_already_is_as_good_as_done() -> None:
-    assert (await schedules(Job.State.PAUSED).pause("nightly", "olga")).state == "paused"
+    assert (await schedules(Job.State.PAUSED).pause("nightlyAudits", "olga")).state == "paused"
 
 
 async def test_what_its_state_does_not_allow_is_refused() -> None:
     with pytest.raises(Problem, match="is disabled") as caught:
-        await schedules(Job.State.DISABLED).pause("nightly", "olga")
+        await schedules(Job.State.DISABLED).pause("nightlyAudits", "olga")
     assert (caught.value.status, caught.value.kind) == (409, "not-possible")
 
 
-@pytest.mark.parametrize("name", ["nightly", "../queues/returnSync", "a/b", "", "x" * 501, "ä"])
+@pytest.mark.parametrize("name", ["nightlyAudits", "../queues/returnSync", "a/b", "", "x" * 501, "ä"])
 async def test_there_is_no_other_schedule(name: str) -> None:
     with pytest.raises(Problem) as caught:
         await schedules(Job.State.PAUSED).resume(name, "olga")

@@ -124,6 +124,9 @@ def test_what_is_paused_or_failed_is_named() -> None:
     check = judged_stopped("schedules", ["b", "a"], ["c"])
     assert (check.status, check.value) == ("degraded", 3)
     assert check.detail == "Of the schedules paused: a, b. The last attempt failed of c."
+    gone = judged_stopped("queues", ["b"], missing=["a"])
+    assert (gone.detail, gone.value) == ("Of the queues missing: a. Of the queues paused: b.", 2)
+    assert gone.advice == "Deploy again what is missing."
 
 
 def test_a_sweeper_that_does_not_come_is_missed() -> None:
