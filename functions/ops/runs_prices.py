@@ -45,6 +45,7 @@ class PriceRun(BaseModel):
     failed_count: int
     totals: dict[str, int] | None
     created_at: datetime
+    rerun_at: datetime | None
     ended_at: datetime | None
     # How many stores have each status: of one run only, not of those in a list.
     counts: dict[str, int] | None = None
@@ -109,6 +110,7 @@ def price_run(run: PriceRun) -> Run:
         status=_STATUSES[run.status],
         phase=run.status,
         created_at=run.created_at,
+        started_at=run.rerun_at,
         finished_at=run.ended_at,
         unit="stores",
         done=_settled(run),

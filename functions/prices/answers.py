@@ -52,6 +52,7 @@ class RunView(AnswerBody):
     totals: WorkView | None = Field(description="For all stores together, once it has ended.")
     deadline: datetime | None = Field(description="By when it goes on, or ends; null once it has.")
     created_at: datetime
+    rerun_at: datetime | None = Field(description="When it, or a store of it, was last run again.")
     ended_at: datetime | None
 
 

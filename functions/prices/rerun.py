@@ -44,6 +44,7 @@ class Reruns:
             raise invalid_fields({"store_id": "is not a store of this run"})
         again: dict[str, Any] = {
             "series": run.series + 1,
+            "rerun_at": self.clock(),
             "rerun_of": store_id,
             "ended_at": None,
             "totals": None,

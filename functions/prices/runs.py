@@ -78,6 +78,7 @@ class Run:
         report: the name of the object with the bad lines, if there are any.
         stores: how many stores the feed has lines of.
         series: how often stores of it were run anew.
+        rerun_at: when the latest series began; ``None`` of the first.
         rerun_of: the one store that the latest series is about; ``None`` when it is about all of them.
         enqueued: whether all tasks of the latest series are sure to be on the queue.
         deadline: by when something is to have happened to it; ``None`` once nothing is.
@@ -103,6 +104,7 @@ class Run:
     report: str | None = None
     stores: int = 0
     series: int = 0
+    rerun_at: datetime | None = None
     rerun_of: str | None = None
     enqueued: bool = False
     missing: Sequence[str] = ()

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from google.cloud.firestore import AsyncClient
 
+from functions.prices.runs import COLLECTION as PRICE_RUNS
 from infra.local.cloud import Cloud
 from shared.jobs.findings import Finding, Findings
 from shared.jobs.queues import EVERY_QUEUE
@@ -299,7 +300,9 @@ def feeds(db: AsyncClient, cloud: Cloud) -> Feeds:
     return Feeds(db, cloud)
 
 
-async def test_price_runs_are_seen_and_steered_with_the_operators_own_token(desk: Desk, feeds: Feeds) -> None:
+async def test_price_runs_are_seen_and_steered_with_the_operators_own_token(
+    desk: Desk, feeds: Feeds, db: AsyncClient
+) -> None:
     ids = [(await feeds.plan("acme", "s1", "s2")).id, (await feeds.plan("other", "s3")).id]
     listed = await desk.pages("/runs", "runs", kind="prices", limit=1)
     assert [(run["id"], run["subject"], run["status"]) for run in listed] == [
@@ -313,8 +316,11 @@ async def test_price_runs_are_seen_and_steered_with_the_operators_own_token(desk
     assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
     refused(await desk.post(f"/runs/prices/{ids[0]}:cancel"), 409, "not-active")
     refused(await desk.post(f"/runs/prices/{ids[0]}:resume"), 409, "not-failed")
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    await db.collection(PRICE_RUNS).document(ids[0]).update({"created_at": yesterday})
     again = await desk.post(f"/runs/prices/{ids[0]}:rerun")
     assert (again.status_code, again.json()["status"]) == (202, "running")
+    assert again.json()["seconds"] < 3_600
     assert (await desk.last("prices.rerun"))["outcome"] == "done"
     refused(await desk.http.get(f"/runs/prices/{0:024x}"), 404, "not-found")
 
