@@ -115,9 +115,9 @@ class Lanes:
             "not_before": None,
             "synced_version": event.version,
             "synced_at": now,
+            # Taken back from a product that was deleted and is there again: its lane is kept as long as it lives.
+            "expire_at": now + KEPT if event.type == "product:deleted" else None,
         }
-        if event.type == "product:deleted":
-            synced["expire_at"] = now + KEPT
         await self._change(held, synced, ended("synced", now))
 
     async def release(self, held: Held, error: str, not_before: datetime | None = None) -> None:

@@ -189,6 +189,32 @@ async def test_a_lane_that_has_forgotten_a_deletion_in_time_is_no_drift(world: W
     assert await desk(world).audit() == []
 
 
+async def restore_deleted(world: World) -> JobDesk:
+    """p4 is put back from a backup, by hand, and then found and delivered."""
+    await in_step(world)
+    kept = (await world.products())["p3"]
+    await world.db.collection("products").document("p4").set(kept)
+    office = desk(world)
+    audit = await office.to_its_end(await office.start("audit"))
+    assert [finding.id for finding in await office.found_by(audit)] == ["p4"]
+    assert await repaired(world, office, audit.id) == {"p4": REPAIRED}
+    return office
+
+
+async def test_the_lane_of_a_product_that_is_there_again_is_kept_as_long_as_it_lives(world: World) -> None:
+    office = await restore_deleted(world)
+    lane = (await world.db.collection(LANES).document("p4").get()).to_dict() or {}
+    assert lane["expire_at"] is None
+    assert await office.audit() == []
+
+
+async def test_a_product_that_is_there_again_and_then_taken_away_is_found(world: World) -> None:
+    office = await restore_deleted(world)
+    await drop(world, "products", "p4")
+    (finding,) = await office.audit()
+    assert (finding.id, finding.kind) == ("p4", "extra")
+
+
 async def test_what_heals_before_its_repair_is_left_alone(world: World) -> None:
     await in_step(world)
     await lose_event(world)
