@@ -27,7 +27,7 @@ def judged_jobs(subject: Subject, jobs: Sequence[Job], now: datetime) -> Check:
     if ended and ended[0].status == "failed":
         detail, advice = (
             f"The last {ended[0].kind} of {subject} failed.",
-            "Mend what was wrong, then resume it.",
+            f"Mend what was wrong, then resume {ended[0].id}.",
         )
         return Check(name, "degraded", detail, None, advice, quoted(ended[0].error))
     look = last_look(ended)
@@ -55,7 +55,8 @@ def _left(repair: Job) -> int:
 
 def _left_by(repair: Job, name: str) -> Check:
     detail = f"The repair of {repair.subject} left {_left(repair):,} open."
-    return Check(name, "degraded", detail, _left(repair), "See what it says of each, then audit again.")
+    advice = f"See what {repair.options['audit']} lists of each, then audit again."
+    return Check(name, "degraded", detail, _left(repair), advice)
 
 
 def _found_by(look: Job, repair: Job | None, name: str, now: datetime) -> Check:
@@ -64,7 +65,8 @@ def _found_by(look: Job, repair: Job | None, name: str, now: datetime) -> Check:
     if look.drift and repair is None:
         found = "1 difference" if look.drift == 1 else f"{look.drift:,} differences"
         detail = f"The {look.kind} of {look.subject} found {found} {ago} ago."
-        return Check(name, "degraded", detail, look.drift, "Look at them, then have them repaired.")
+        advice = f"Look at what {look.id} lists, then have it repaired."
+        return Check(name, "degraded", detail, look.drift, advice)
     if now - at > OUTDATED:
         detail = f"The last {look.kind} of {look.subject} is {ago} old."
         return Check(name, "degraded", detail, 0, "See whether nightlyAudits is paused or fails.")

@@ -193,6 +193,15 @@ def test_the_newest_jobs_of_a_subject_tell_of_it(jobs: list[Job], status: str, s
     assert says in check.detail
 
 
+def test_what_is_to_be_looked_at_is_named() -> None:
+    for jobs, named in (
+        ([DRIFT], "found-3"),
+        ([HALF_REPAIR, DRIFT], "found-3"),
+        ([replace(FAILED, id="f-1")], "f-1"),
+    ):
+        assert named in judged_jobs("returns", jobs, NOW).advice
+
+
 def test_the_line_of_the_log_has_what_charts_are_cut_from() -> None:
     checks = [
         Check("freshness", "ok", "So.", 240.0),
