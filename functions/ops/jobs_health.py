@@ -25,10 +25,8 @@ def judged_jobs(subject: Subject, jobs: Sequence[Job], now: datetime) -> Check:
     name = f"audit of {subject}"
     ended = [job for job in jobs if not job.is_active and job.status != "cancelled"]
     if ended and ended[0].status == "failed":
-        detail, advice = (
-            f"The last {ended[0].kind} of {subject} failed.",
-            f"Mend what was wrong, then resume {ended[0].id}.",
-        )
+        detail = f"The last {ended[0].kind} of {subject} failed."
+        advice = f"Mend what was wrong, then resume {ended[0].id}."
         return Check(name, "degraded", detail, None, advice, quoted(ended[0].error))
     look = last_look(ended)
     if look is None:

@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from functions.ops.actions import Actions
-from functions.ops.runs import Run, RunKind, RunPage, RunStatus
-from functions.ops.siblings import Siblings, segment, unavailable
+from functions.ops.runs import Run, RunKind, RunPage, RunStatus, is_run_id, no_run
+from functions.ops.siblings import Siblings, unavailable
 from shared.problems import Problem
 
 _log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class PriceRunsDesk:
 
     async def get(self, kind: RunKind, run_id: str, token: str) -> Run:
         """One run."""
-        found = await self.siblings.get(f"{FUNCTION}/{segment(run_id)}", token, {"limit": 1})
+        found = await self.siblings.get(_path(run_id), token, {"limit": 1})
         return price_run(_read(PriceRun, found))
 
     async def cancel(self, kind: RunKind, run_id: str, operator: str, token: str) -> Run:
@@ -96,7 +96,18 @@ class PriceRunsDesk:
             return price_run(_read(PriceRun, await self._post(run_id, "rerun", token)))
 
     async def _post(self, run_id: str, verb: str, token: str) -> Mapping[str, Any]:
-        return await self.siblings.post(f"{FUNCTION}/{segment(run_id)}:{verb}", token)
+        return await self.siblings.post(f"{_path(run_id)}:{verb}", token)
+
+
+def _path(run_id: str) -> str:
+    """Where a run is.
+
+    Raises:
+        Problem: 404, no run can have such an id: with none, the address would be that of the list.
+    """
+    if not is_run_id(run_id):
+        raise no_run("prices", run_id)
+    return f"{FUNCTION}/{run_id}"
 
 
 def price_run(run: PriceRun) -> Run:

@@ -88,6 +88,12 @@ async def test_who_runs_a_forced_re_index_again_is_told_what_it_does_and_that_it
     assert 'class="narrow card confirm grave"' in asked
 
 
+@pytest.mark.parametrize("kind", ["sync", "prices", "audit"])
+async def test_a_run_without_an_id_is_none(visitor: Visitor, kind: str) -> None:
+    asked = await visitor.http.get("/ops/console/do/run.cancel", params={"kind": kind, "run": ""})
+    assert (asked.status_code, "There is no run" in readable(asked.text)) == (404, True)
+
+
 FORMS: list[tuple[str, dict[str, str]]] = [
     ("dead-letter.replay", {"letter": "LETTER"}),
     ("dead-letter.discard", {"letter": "LETTER", "reason": "a test"}),
