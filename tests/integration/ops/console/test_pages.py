@@ -10,11 +10,13 @@ from google.cloud.firestore import AsyncClient
 
 from shared.clock import utc_now
 from shared.jobs.findings import Finding, Findings
-from shared.jobs.records import Job, fields_of
+from shared.jobs.records import Job, Subject, fields_of
 from tests.integration.ops.conftest import Letters
 from tests.integration.ops.console.conftest import Visitor, readable
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e\"'&"
+# A tick.
+GOOD_ICON = 'd="m3 8.5'
 PAGES = (
     "",
     "/console/runs",
@@ -210,6 +212,43 @@ async def test_an_audit_without_drift_says_so(visitor: Visitor, db: AsyncClient)
     text = await visitor.text(f"/console/audits/{job}")
     assert "All 5 records are as they should be." in text
     assert "Repair…" not in text
+
+
+@pytest.mark.parametrize(
+    ("subject", "counts", "said", "listed"),
+    [
+        ("returns", {"unprojectable": 1}, "1 cannot be indexed as it is", "1 unprojectable"),
+        ("returns", {"pending": 3}, "3 are on their way to the index", "3 pending"),
+        ("images", {"pending": 1}, "1 is being worked on", "1 pending"),
+        (
+            "products",
+            {"dead": 2, "pending": 1},
+            "2 wait for an operator as dead letters, 1 is on its way to the supply chain",
+            "2 dead, 1 pending",
+        ),
+    ],
+)
+async def test_an_audit_does_not_call_well_what_it_could_not_judge(
+    visitor: Visitor, db: AsyncClient, subject: Subject, counts: dict[str, int], said: str, listed: str
+) -> None:
+    job = await audit(db, subject=subject, done=9, counts={"checked": 9, **counts})
+    page = await visitor.page(f"/console/audits/{job}")
+    (result,) = re.findall(r'<p class="result".*?</p>', page, re.DOTALL)
+    assert readable(result) == f"Nothing wrong was found in 9 records; {said}."
+    assert GOOD_ICON not in result
+    row = readable((await visitor.page("/console/audits")).split(f'id="job-{job}">')[1].split("</tr>")[0])
+    assert f"nothing wrong found, {listed}" in row
+    assert "all as it should be" not in row
+
+
+async def test_what_an_audit_could_not_judge_is_told_beside_what_is_wrong(
+    visitor: Visitor, db: AsyncClient
+) -> None:
+    counts = {"checked": 9, "missing": 4, "extra": 0, "dead": 1}
+    job = await audit(db, subject="products", done=9, counts=counts)
+    text = await visitor.text(f"/console/audits/{job}")
+    assert "4 of 9 records are not as they should be; 1 waits for an operator as a dead letter." in text
+    assert "4 missing, 1 dead in the audit of" in await visitor.text("/console/audits")
 
 
 async def test_the_pages_own_files_may_be_kept_for_good(stranger: Visitor) -> None:
