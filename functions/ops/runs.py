@@ -154,6 +154,9 @@ class JobDesk(Desk, Protocol):
                 (``audit-not-done``); 422, there is no such audit, or no such job of the subject.
         """
 
+    async def of_subject(self, subject: Subject, limit: int) -> list[Run]:
+        """The newest jobs of a subject, the newest first, and the one that is active, however old it is."""
+
 
 # As many dead letters as one run shows; the list of letters has all.
 _MAX_LETTERS = 20
@@ -200,6 +203,10 @@ class Runs:
     ) -> Run:
         """Begin a job: :meth:`JobDesk.start`."""
         return await self.jobs.start(kind, subject, operator, options)
+
+    async def jobs_of(self, subject: Subject, limit: int) -> list[Run]:
+        """What was done about a subject lately: :meth:`JobDesk.of_subject`."""
+        return await self.jobs.of_subject(subject, limit)
 
     def _desk(self, kind: RunKind) -> Desk:
         match kind:

@@ -1,5 +1,6 @@
 """Jobs at the operators' desk: audits, repairs and re-indexing."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +37,12 @@ class JobRunsDesk:
         more = len(found) > limit
         next_cursor = cursors.encode(key, (page[-1].created_at, page[-1].id)) if more else None
         return RunPage([job_run(job) for job in page], next_cursor)
+
+    async def of_subject(self, subject: Subject, limit: int) -> list[Run]:
+        """The newest jobs of a subject: a read each, and two for the active one, which is old if it was resumed."""
+        newest, active = await asyncio.gather(self.jobs.of_subject(subject, limit), self.jobs.active(subject))
+        every = {job.id: job for job in (*newest, *([active] if active else []))}
+        return sorted(map(job_run, every.values()), key=lambda run: run.created_at, reverse=True)
 
     async def get(self, kind: RunKind, run_id: str, token: str) -> Run:
         """One job: one read."""

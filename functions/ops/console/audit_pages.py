@@ -12,26 +12,20 @@ from starlette.routing import Route
 from functions.ops.console.door import Door
 from functions.ops.console.rendering import Pages, Visit
 from functions.ops.finding_lists import FindingLists, FindingQuery
-from functions.ops.runs import Run, RunKind, Runs
+from functions.ops.runs import Run, Runs
 from shared.jobs.records import FindingKind, Subject
 from shared.problems import validation_problem
 
 SUBJECTS: tuple[Subject, ...] = get_args(Subject)
-_KINDS: tuple[RunKind, ...] = ("audit", "repair", "reindex")
-_LOOKED_AT = 20
 _SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Maintenance:
-    """The latest jobs about a subject, the newest first."""
+    """The latest jobs about a subject, the newest first, with the active one among them."""
 
     subject: Subject
     runs: Sequence[Run]
-
-    @property
-    def last_audit(self) -> Run | None:
-        return next((run for run in self.runs if run.kind == "audit"), None)
 
     @property
     def active(self) -> Run | None:
@@ -55,16 +49,8 @@ class AuditPages:
 
     async def list(self, visit: Visit) -> Response:
         """Of each subject what was done lately, and what may be."""
-        pages = await asyncio.gather(
-            *(self.runs.page(kind, _LOOKED_AT, None, visit.token) for kind in _KINDS)
-        )
-        runs = sorted(
-            (run for page in pages for run in page.runs), key=lambda run: run.created_at, reverse=True
-        )
-        found = [
-            Maintenance(subject, [run for run in runs if run.subject == subject][:_SHOWN])
-            for subject in SUBJECTS
-        ]
+        runs = await asyncio.gather(*(self.runs.jobs_of(subject, _SHOWN) for subject in SUBJECTS))
+        found = [Maintenance(*each) for each in zip(SUBJECTS, runs, strict=True)]
         return self.pages.shown(visit, "audits.html", maintenance=found)
 
     async def show(self, visit: Visit) -> Response:

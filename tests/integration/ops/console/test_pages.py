@@ -1,6 +1,7 @@
 """Each page, without anything to show and with a lot of it; and what goes with every page."""
 
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
 
@@ -249,6 +250,38 @@ async def test_what_an_audit_could_not_judge_is_told_beside_what_is_wrong(
     text = await visitor.text(f"/console/audits/{job}")
     assert "4 of 9 records are not as they should be; 1 waits for an operator as a dead letter." in text
     assert "4 missing, 1 dead in the audit of" in await visitor.text("/console/audits")
+
+
+def subject_part(page: str, subject: Subject) -> str:
+    """What the page of audits has of a subject."""
+    return page.split(f'id="subject-{subject}"')[1].split("</section>")[0]
+
+
+async def test_a_subject_is_not_forgotten_for_what_was_done_about_another(
+    visitor: Visitor, db: AsyncClient
+) -> None:
+    now = utc_now()
+    job = await audit(db, id="audit-products-old", subject="products", created_at=now - timedelta(days=1))
+    for number in range(21):
+        at = now - timedelta(minutes=number)
+        await audit(db, id=f"audit-returns-{number:02}", created_at=at, finished_at=at)
+    page = await visitor.page("/console/audits")
+    assert f'id="job-{job}"' in subject_part(page, "products")
+    newest = [f"audit-returns-{number:02}" for number in range(5)]
+    assert re.findall(r'id="job-([^"]+)"', subject_part(page, "returns")) == newest
+    assert "Never audited." in subject_part(page, "images")
+
+
+async def test_an_old_job_that_was_resumed_is_seen_to_be_active(visitor: Visitor, db: AsyncClient) -> None:
+    now = utc_now()
+    resumed = {"status": "running", "created_at": now - timedelta(days=1), "finished_at": None}
+    old = await audit(db, id="audit-returns-old", **resumed)
+    await db.collection("job_slots").document("returns").set({"job_id": old})
+    for number in range(6):
+        await audit(db, id=f"audit-returns-{number}", created_at=now - timedelta(minutes=number))
+    part = subject_part(await visitor.page("/console/audits"), "returns")
+    assert f'id="job-{old}"' in part
+    assert "Audit…" not in part
 
 
 async def test_the_pages_own_files_may_be_kept_for_good(stranger: Visitor) -> None:
