@@ -116,3 +116,58 @@ def test_a_job_is_seen_to_its_end(world: World, desk: Desk) -> None:
         expect(jobs).to_contain_text("Reindex", timeout=LIVE_MS)
         world.advance(60)
         expect(jobs.locator("li", has_text="Reindex")).to_contain_text("done", timeout=LIVE_MS)
+
+
+# Whatever a screen reader would tell by itself.
+_NOTE_WHAT_IS_TOLD = """() => {
+    window.told = [];
+    const note = changes => changes.forEach(each => {
+        const region = (each.target.closest ? each.target : each.target.parentElement).closest('[aria-live]');
+        window.told.push(region.textContent);
+    });
+    const what = { subtree: true, childList: true, characterData: true };
+    document.querySelectorAll('[aria-live]').forEach(each => new MutationObserver(note).observe(each, what));
+}"""
+
+
+def test_who_hears_the_page_is_told_what_happens_and_not_that_time_passes(world: World, desk: Desk) -> None:
+    before = desk.health.inner_text()
+    desk.page.evaluate(_NOTE_WHAT_IS_TOLD)
+    with unmoved(desk):
+        world.advance(90)
+        expect(desk.health).not_to_have_text(before, timeout=LIVE_MS)
+        assert desk.page.evaluate("window.told") == []
+        world.operate("queues/imageFetch:pause")
+        expect(desk.health).to_contain_text("imageFetch", timeout=LIVE_MS)
+        (told,) = desk.page.evaluate("window.told")
+        assert re.fullmatch(r"Degraded: .*queues\.", told)
+        world.operate("queues/imageFetch:resume")
+
+
+def test_a_page_that_is_left_open_tells_how_long_its_session_lasts(world: World, open_desk: OpenDesk) -> None:
+    desk = open_desk().sign_in(ttl=3000)
+    left = desk.page.locator("footer")
+    expect(left).to_contain_text(re.compile(r"Your session ends in (50|49) min"))
+    with unmoved(desk):
+        world.advance(1200)
+        expect(left).to_contain_text(re.compile(r"Your session ends in (30|29) min"), timeout=LIVE_MS)
+
+
+def test_a_page_goes_on_once_its_operator_has_signed_in_again_elsewhere(
+    world: World, open_desk: OpenDesk
+) -> None:
+    desk = open_desk().sign_in(ttl=300)
+    status = desk.page.locator("#live-status")
+    with unmoved(desk):
+        world.advance(400)
+        expect(status).to_contain_text("session has ended", timeout=LIVE_MS)
+        with desk.page.context.expect_page() as opened:
+            status.get_by_role("link").click(modifiers=["ControlOrMeta"])
+        elsewhere = Desk(desk.cloud, opened.value, desk.watch)
+        elsewhere.present(desk.token("ops"))
+        expect(elsewhere.heading).to_be_visible()
+        opened.value.close()
+        # A window without a screen is never hidden, so it is told that it is seen again.
+        desk.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(desk.page.locator("html")).not_to_have_attribute("data-old", "", timeout=LIVE_MS)
+        expect(status).to_be_empty()

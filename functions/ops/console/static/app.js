@@ -33,8 +33,7 @@
       if (!answer.ok) throw new Error(String(answer.status));
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       carryOver(page);
-      if (isLost) say("The connection is back.");
-      isLost = false;
+      recover();
       delete root.dataset.old;
       pause = EVERY;
     } catch {
@@ -60,7 +59,14 @@
     if (!document.title.startsWith("Old: ")) document.title = `Old: ${document.title}`;
   }
 
+  // Whatever was said of what kept the page from being up to date has passed.
+  function recover() {
+    if (status.textContent) say(isLost ? "The connection is back." : "");
+    isLost = false;
+  }
+
   function end(address) {
+    isLost = false;
     growOld();
     say("Your session has ended. ");
     const link = document.createElement("a");

@@ -284,6 +284,23 @@ async def test_an_old_job_that_was_resumed_is_seen_to_be_active(visitor: Visitor
     assert "Audit…" not in part
 
 
+async def test_what_is_told_about_health_says_nothing_that_time_alone_changes(
+    visitor: Visitor, letters: Letters, olga: httpx.AsyncClient
+) -> None:
+    await letters.add()
+    (await olga.post("/queues/imageFetch:pause")).raise_for_status()
+    page = await visitor.page("")
+    bad = re.findall(r"<a [^>]*>([^<]+)</a>", page.split('id="bad-checks"')[1].split("</ul>")[0])
+    assert {"dead letters", "queues"} <= set(bad)
+    (told,) = re.findall(r"<(?:\w+)[^>]* aria-live=[^>]*>([^<]*)<", page)
+    assert told == f"Degraded: {', '.join(bad)}."
+
+
+async def test_how_long_a_session_lasts_is_among_what_is_brought_up_to_date(visitor: Visitor) -> None:
+    (live,) = re.findall(r'<span id="live-time">.*?</span>', await visitor.page(""))
+    assert re.search(r"Your session ends in \d+ (s|min)\.$", readable(live))
+
+
 async def test_the_pages_own_files_may_be_kept_for_good(stranger: Visitor) -> None:
     form = (await stranger.http.get("/ops/console/sign-in")).text
     files = re.findall(r'(?:href|src)="(/ops/console/static/[^"]+)"', form)
