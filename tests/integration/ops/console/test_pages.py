@@ -9,11 +9,13 @@ import httpx
 import pytest
 from google.cloud.firestore import AsyncClient
 
+from infra.local.clock import Clock
 from shared.clock import utc_now
 from shared.jobs.findings import Finding, Findings
 from shared.jobs.records import Job, Subject, fields_of
 from tests.integration.ops.conftest import Letters
 from tests.integration.ops.console.conftest import Visitor, readable
+from tests.integration.storefront import world as storefront
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202e\"'&"
 # A tick.
@@ -299,6 +301,17 @@ async def test_what_is_told_about_health_says_nothing_that_time_alone_changes(
 async def test_how_long_a_session_lasts_is_among_what_is_brought_up_to_date(visitor: Visitor) -> None:
     (live,) = re.findall(r'<span id="live-time">.*?</span>', await visitor.page(""))
     assert re.search(r"Your session ends in \d+ (s|min)\.$", readable(live))
+
+
+async def test_a_store_says_where_deeper_categories_have_gone(visitor: Visitor, db: AsyncClient) -> None:
+    store = storefront.World(db, Clock())
+    await store.furnish()
+    await store.change()
+    await store.run_all()
+    page = await visitor.page("/console/stores", store=storefront.STORE)
+    for category in storefront.TREE:
+        assert f">{category.name}</span>" in page
+    assert "Three levels, as shoppers have them: what is in a deeper category counts" in readable(page)
 
 
 async def test_the_pages_own_files_may_be_kept_for_good(stranger: Visitor) -> None:
