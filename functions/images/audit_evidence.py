@@ -21,7 +21,7 @@ from shared.jobs.records import FindingKind
 from shared.products import COLLECTION as PRODUCTS
 
 if TYPE_CHECKING:
-    from google.cloud.firestore import AsyncClient
+    from google.cloud.firestore import AsyncClient, DocumentSnapshot
 
 # What is said of an image in its state and in its product alike.
 _SAME = ("status", "attempts", "error", "source")
@@ -37,6 +37,7 @@ class Evidence:
         entries: what the product says of the image, at each of its places.
         is_listed: whether the plain lists of the product's images agree with that.
         stored: its state.
+        expires: whether its state will be forgotten, and then what it has in the buckets swept away.
         original: None if there is none.
         renditions: the objects below its name, in order.
     """
@@ -48,6 +49,7 @@ class Evidence:
     entries: Sequence[Entry]
     is_listed: bool
     stored: StoredImage | None
+    expires: bool
     original: Listed | None
     renditions: Sequence[Listed]
 
@@ -62,6 +64,13 @@ class Evidence:
         return self.stored is not None and self.stored.status in ("done", "failed")
 
     @property
+    def is_kept(self) -> bool:
+        """Whether the image has something for everybody to see, and for ever: one that failed has it from before."""
+        if self.stored is None:
+            return False
+        return self.stored.status == "done" or (bool(self.stored.renditions) and not self.expires)
+
+    @property
     def is_readable(self) -> bool:
         """Whether the state names renditions as it should: a hand may have been at it."""
         names = self.stored.renditions if self.stored else []
@@ -74,6 +83,8 @@ def evidence(
     product: Mapping[str, Any] | None,
     stored: StoredImage | None,
     objects: tuple[Sequence[Listed], Sequence[Listed]],
+    *,
+    expires: bool,
 ) -> Evidence:
     """What the documents of a product and of an image say, and the objects of that image in the two buckets."""
     originals, renditions = objects
@@ -88,9 +99,17 @@ def evidence(
         entries=[entries[place] for place in ours],
         is_listed=all(_is_listed(product or {}, entries[place], place) for place in ours),
         stored=stored,
+        expires=expires,
         original=next((listed for listed in originals if listed.name == name), None),
         renditions=[listed for listed in renditions if listed.name.startswith(f"{name}/")],
     )
+
+
+def will_expire(snapshot: "DocumentSnapshot[Any]", stored: StoredImage | None) -> bool:
+    """Whether an image's state will be forgotten: only one that has failed is."""
+    if stored is None or stored.status != "failed":
+        return False
+    return (snapshot.to_dict() or {}).get("expire_at") is not None
 
 
 def entries_of(product: Mapping[str, Any] | None) -> list[Entry]:
@@ -128,9 +147,7 @@ def image_finding(seen: Evidence, now: datetime) -> Finding | None:
     if seen.stored is None:
         return _finding("missing", seen, {"why": "its state is lost"}) if seen.entries else None
     if not seen.has_product:
-        return (
-            _finding("extra", seen, {"why": "its product is gone"}) if seen.stored.status == "done" else None
-        )
+        return _finding("extra", seen, {"why": "its product is gone"}) if seen.is_kept else None
     if not seen.is_readable:
         return _finding("different", seen, {"why": "its state does not name its renditions"})
     there = {listed.name for listed in seen.renditions}
@@ -159,7 +176,7 @@ def _is_late(seen: Evidence, now: datetime) -> bool:
 def _disagreements(seen: Evidence, stored: StoredImage) -> list[str]:
     """What an image's product says otherwise than its state. An upload that failed may not be in its product."""
     if not seen.entries:
-        return ["images"] if stored.status == "done" else []
+        return ["images"] if seen.is_kept else []
     fields = {name for entry in seen.entries for name in _SAME if entry.get(name) != getattr(stored, name)}
     if any(_names(entry) != set(stored.renditions) for entry in seen.entries):
         fields.add("renditions")
@@ -235,7 +252,8 @@ class Records:
         uses["firestore_reads"] += 2
         uses["bucket_requests"] += 2
         fields, stored = found[product.path].to_dict(), stored_image(found[image.path])
-        return evidence(product_id, image_id, fields, stored, objects)
+        expires = will_expire(found[image.path], stored)
+        return evidence(product_id, image_id, fields, stored, objects, expires=expires)
 
     async def certain(self, seen: Evidence, uses: Counter[str]) -> Evidence | None:
         """What is so at one instant, after a first look; ``None`` if it keeps changing."""

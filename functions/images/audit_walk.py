@@ -11,7 +11,15 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from functions.images.audit_evidence import Evidence, Records, entries_of, evidence, findings, is_under_way
+from functions.images.audit_evidence import (
+    Evidence,
+    Records,
+    entries_of,
+    evidence,
+    findings,
+    is_under_way,
+    will_expire,
+)
 from functions.images.buckets import Listed
 from functions.images.orphans import image_id_of
 from shared.clock import Clock
@@ -176,6 +184,7 @@ def every_image(product_id: str, group: Sequence[Sequence[Any]]) -> list[Evidenc
     products, states, originals, renditions = group
     product: Mapping[str, Any] | None = products[0].to_dict() if products else None
     stored: dict[str, StoredImage] = {each.id: image for each in states if (image := stored_image(each))}
+    expiring = {each.id for each in states if will_expire(each, stored.get(each.id))}
     objects = _by_image(originals), _by_image(renditions)
     entries = [str(entry.get("id")) for entry in entries_of(product)]
     ids = {*entries, *stored, *objects[0], *objects[1]}
@@ -186,6 +195,7 @@ def every_image(product_id: str, group: Sequence[Sequence[Any]]) -> list[Evidenc
             product,
             stored.get(image_id),
             (objects[0].get(image_id, []), objects[1].get(image_id, [])),
+            expires=image_id in expiring,
         )
         for image_id in sorted(ids)
         if image_of(original_name(product_id, image_id))

@@ -181,6 +181,46 @@ async def test_an_image_whose_product_is_gone_is_removed_with_its_files(world: W
     assert await office.audit() == []
 
 
+async def fail_anew(world: World, product_id: str, image_id: str) -> None:
+    """A rendered image gets an original that cannot be rendered; its renditions of before stay."""
+    world.originals.put(original_name(product_id, image_id), BAD)
+    await world.until_quiet()
+    image = await world.images.get(image_id)
+    assert image
+    assert (image.status, renditions(world, image_id)) == ("failed", sorted(image.renditions))
+    pass_time(world, LATE)
+
+
+async def test_an_image_that_failed_and_whose_product_is_gone_is_removed_with_its_renditions_of_before(
+    world: World,
+) -> None:
+    await fail_anew(world, "p2", "i5")
+    await world.db.collection("products").document("p2").delete()
+    office = desk(world)
+    audit = await office.to_its_end(await office.start("audit"))
+    (finding,) = await office.found_by(audit)
+    assert finding == Finding("extra", "p2/i5", "", {"why": "its product is gone"})
+    assert await repaired(world, office, audit.id) == {"p2/i5": REPAIRED}
+    assert renditions(world, "i5") == []
+    assert await office.audit() == []
+
+
+async def test_an_image_that_failed_and_is_not_in_its_product_is_found_until_its_state_is_to_expire(
+    world: World,
+) -> None:
+    await fail_anew(world, "p10", "i4")
+    await take_out_of_product(world)
+    office = desk(world)
+    audit = await office.to_its_end(await office.start("audit"))
+    (finding,) = await office.found_by(audit)
+    assert (finding.id, finding.kind, finding.details) == ("p10/i4", *different("images"))
+    outcomes = await repaired(world, office, audit.id)
+    assert outcomes == {"p10/i4": "failed: it was tried again: The file is damaged."}
+    fields = (await world.db.collection(IMAGES).document("i4").get()).to_dict() or {}
+    assert fields["expire_at"]
+    assert await office.audit() == []
+
+
 async def test_objects_of_nobody_are_found_and_deleted_and_no_others(world: World) -> None:
     world.renditions.put("products/p10/i4/1-old.webp", b"an older rendition")
     world.renditions.put("products/gone/i9/1-x.webp", b"of no product")
