@@ -1,29 +1,33 @@
 """How far a re-index is, and what comes next: pure functions of times and numbers.
 
 1. *walk*: all of ``order_returns`` is written to a temporary index, as of the moment at which the walk began.
-2. *catch up*: what has changed or fallen due since then is written too; in rounds, for as long as a round is long.
+2. *catch up*: what has fallen due or changed since then is written too; in rounds, for as long as a round is long.
 3. *compare*: whether the new index is plausible beside the live one.
 4. *lock*: the sync's own lock is taken, so that nobody writes the live index; then one more round.
 5. *move*: the temporary index takes the live one's place.
 6. *publish*: the move is waited for, the lock given back.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from shared.return_sync.runs import OVERLAP
-from shared.return_sync.walk import WALKS, Position, Walk, Window
+from shared.return_sync.walk import Position, Walk, Window
 
 Stage = Literal["walk", "catch up", "compare", "lock", "move", "publish"]
 
+# A round goes over what fell due first: a return that changes before it is found there has a change to be found by,
+# which the second walk comes to. In the other order it would be found by neither.
+_WALKS: tuple[Walk, ...] = ("next_status_at", "updated_at")
 # A round that took no longer is short enough to be made once more while the sync stands still.
 SHORT_ROUND = timedelta(minutes=1)
 # With that many rounds behind it, changes come as fast as they are caught up with; the sync has to stand still then.
 MAX_ROUNDS = 5
 # A new index with fewer records than this share of the live one's is put in its place only if that is forced.
 MIN_SHARE = 0.5
+_NO_END = datetime.max.replace(tzinfo=UTC)
 # Algolia takes names of up to 256 bytes; this is what its job's name says apart from others.
 _NAME_OF_JOB = 8
 
@@ -47,7 +51,7 @@ class Progress(BaseModel):
     as_of: datetime
     after: str = ""
     window: Window | None = None
-    walk: Walk = WALKS[0]
+    walk: Walk = _WALKS[0]
     position: Position | None = None
     rounds: int = 0
     run_id: str = ""
@@ -61,8 +65,20 @@ class Progress(BaseModel):
         """
         since = (self.window.end if self.window else self.as_of) - OVERLAP
         window = Window(start=since, end=until, as_of=until, is_historic=True)
-        changes = {"stage": "catch up", "window": window, "walk": WALKS[0], "position": None}
+        changes = {"stage": "catch up", "window": window, "walk": _WALKS[0], "position": None}
         return self.model_copy(update={**changes, "rounds": self.rounds + 1})
+
+    def to_be_read(self) -> Window:
+        """The window of the round as its walk goes over it.
+
+        The last round, under the lock, goes over changes to their very end, its own included: a return that changes
+        again before the walk has come to it is found further on. Else what a run had pushed of it before the lock was
+        taken would be in no round. Every other round leaves such a return to the next one.
+        """
+        assert self.window is not None
+        if self.run_id and self.walk == "updated_at":
+            return self.window.model_copy(update={"end": _NO_END})
+        return self.window
 
     def past(self, position: Position) -> Self:
         """Further on in the walk of the round."""
@@ -101,8 +117,8 @@ def temporary_name(index: str, job_id: str, step: int) -> str:
 
 def following(walk: Walk) -> Walk | None:
     """The walk of a round after another one."""
-    position = WALKS.index(walk) + 1
-    return WALKS[position] if position < len(WALKS) else None
+    position = _WALKS.index(walk) + 1
+    return _WALKS[position] if position < len(_WALKS) else None
 
 
 def objection(new: int, live: int) -> str | None:

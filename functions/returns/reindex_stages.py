@@ -128,8 +128,7 @@ class Stages:
         return self._made(progress)
 
     async def _page_of_round(self, progress: Progress) -> Page:
-        assert progress.window is not None
-        query = window_query(self.db, progress.walk, progress.window).limit(PAGE_SIZE)
+        query = window_query(self.db, progress.walk, progress.to_be_read()).limit(PAGE_SIZE)
         if progress.position:
             query = query.start_after(cursor(self.db, progress.walk, progress.position))
         return self._counted(await query.get())

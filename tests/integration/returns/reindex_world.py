@@ -1,7 +1,7 @@
 """The returns sync with a re-index going on beside it, a step at a time and killed at any step."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -209,6 +209,22 @@ class ReindexWorld(World):
         latest = await self.jobs.get(job.id)
         assert latest is not None
         return latest
+
+    async def sync(self) -> None:
+        """A run of the sync begins and, if nothing is in its way, ends; no job goes on meanwhile."""
+        await self._alone(self.cron())
+        for _ in range(20):
+            if not (tasks := [each for each in self.queues.waiting if not isinstance(each.payload, JobTask)]):
+                return
+            self.queues.waiting.remove(tasks[0])
+            await self._alone(self.deliver(tasks[0]))
+
+    async def _alone(self, beginning: Awaitable[None]) -> None:
+        """Begin a piece of work, and let nobody but it go on until it ends."""
+        others = [id(each) for each in self.works]
+        await beginning
+        for work in [each for each in self.works if id(each) not in others]:
+            await self.to_its_end(work)
 
     async def until_rest(self) -> None:
         """Until nothing waits any more; time passes between attempts."""

@@ -35,12 +35,22 @@ def test_the_first_round_covers_all_since_the_walk_began_and_the_overlap() -> No
     assert progress.window.is_historic
 
 
-def test_a_round_goes_over_changes_and_then_over_what_fell_due() -> None:
+def test_a_round_goes_over_what_fell_due_and_then_over_changes() -> None:
     progress = behind_the_walk().in_round(AT + SECOND)
-    assert progress.walk == "updated_at"
+    assert progress.walk == "next_status_at"
     beyond = progress.past(Position(at=AT, return_id="R-1")).after_walk(AT + 2 * SECOND, AT + 2 * SECOND)
-    assert (beyond.stage, beyond.walk, beyond.position) == ("catch up", "next_status_at", None)
+    assert (beyond.stage, beyond.walk, beyond.position) == ("catch up", "updated_at", None)
     assert beyond.window == progress.window
+
+
+def test_only_changes_and_only_under_the_lock_are_read_beyond_the_end_of_the_round() -> None:
+    free, locked = (behind_the_walk(run_id=run_id).in_round(AT + SECOND) for run_id in ("", "run"))
+    assert free.to_be_read() == free.window
+    assert free.after_walk(AT, AT).to_be_read() == free.window
+    assert locked.to_be_read() == locked.window
+    changes = locked.after_walk(AT, AT).to_be_read()
+    assert (changes.start, changes.as_of) == (AT - OVERLAP, AT + SECOND)
+    assert changes.end > AT + timedelta(days=10_000)
 
 
 def test_behind_a_short_round_comes_the_comparison_and_behind_a_long_one_another() -> None:
