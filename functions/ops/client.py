@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from typing import TypeVar
-from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from functions.ops.answers import BackfillBegun, DeadLetterPage, DeadLetterView, ReplayAnswer
-from shared.openapi import ProblemDetails
+from functions.ops.siblings import segment
+from shared.openapi import FieldError, ProblemDetails
 
 # Longer than the function may take, so that its own answer comes first.
 _TIMEOUT = httpx.Timeout(150, connect=10)
@@ -16,12 +16,23 @@ _PAGE = 100
 # Letters to a request, so that a progress bar has something to show.
 CHUNK = 50
 _MOST = 500
+# Pydantic puts this before the words of our own validators.
+_VALIDATOR = "Value error, "
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class ApiError(Exception):
-    """What an operator asked for was not done; the text says why, and what to do."""
+    """What an operator asked for was not done; the text says why, and what to do.
+
+    Args:
+        text: for people.
+        status: what was answered over HTTP; None if nothing was.
+    """
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 def connect(base_url: str, token: str, function: str) -> httpx.Client:
@@ -65,7 +76,7 @@ class ApiClient:
         except httpx.HTTPError as error:
             raise ApiError(_unreachable(self._http.base_url, error)) from error
         if not response.is_success:
-            raise ApiError(_refusal(response))
+            raise ApiError(_refusal(response), response.status_code)
         try:
             # What a newer deployment adds is none of our business.
             return model.model_validate_json(response.content, extra="ignore")
@@ -128,7 +139,7 @@ class BackfillClient(ApiClient):
 
 
 def _path(letter_id: str) -> str:
-    return f"/dead-letters/{quote(letter_id, safe='')}"
+    return f"/dead-letters/{segment(letter_id)}"
 
 
 def _unreachable(url: httpx.URL, error: httpx.HTTPError) -> str:
@@ -146,7 +157,13 @@ def _refusal(response: httpx.Response) -> str:
         problem = ProblemDetails.model_validate_json(response.content, extra="ignore")
     except ValidationError:
         return f"{response.url} answered {response.status_code} and does not say why. Is BASE_URL right?"
-    fields = [f"  {error.field}: {error.detail}" for error in problem.errors]
+    fields = map(_field, problem.errors)
     return "\n".join(
         [f"{problem.title} ({problem.status}): {problem.detail}", *fields, f"Trace: {problem.trace}"]
     )
+
+
+def _field(error: FieldError) -> str:
+    """What is wrong with one field, or with several together: then none is named."""
+    detail = error.detail.removeprefix(_VALIDATOR)
+    return f"  {error.field}: {detail}" if error.field else f"  {detail}"

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 from typing import Literal, TypeVar
-from urllib.parse import quote
 
 from functions.ops.actions_api import ActionList, ActionView
 from functions.ops.client import ApiClient
 from functions.ops.control_api import QueueAnswer, QueueList, ScheduleAnswer, ScheduleList
 from functions.ops.health_answers import HealthView
 from functions.ops.runs_answers import FindingListing, FindingView, OperatorRun, OperatorRunPage
+from functions.ops.siblings import segment
 from functions.ops.stores_api import StoreAnswer, StoreStatus
 
 RunAct = Literal["cancel", "resume", "rerun"]
@@ -120,4 +120,4 @@ def _collected(page: Callable[[Params], tuple[list[Item], str | None]], limit: i
 
 
 def _path(*parts: str) -> str:
-    return "".join(f"/{quote(part, safe='')}" for part in parts)
+    return "".join(f"/{segment(part)}" for part in parts)

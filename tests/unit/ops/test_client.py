@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from functions.ops.client import CHUNK, ApiError, OpsClient, connect
+from functions.ops.operations_client import OperationsClient
 from functions.ops.replay import MAX_LETTERS
 from tests.unit.ops.desk import MOST, Desk, letter_id
 
@@ -99,6 +100,15 @@ def test_an_answer_that_is_none_is_put_in_words(transport: httpx.BaseTransport, 
     assert words in str(caught.value)
 
 
+def test_what_is_wrong_with_several_fields_together_is_a_sentence() -> None:
+    together = {"field": "", "detail": "Value error, start_date is after end_date"}
+    refusal = httpx.Response(422, json=PROBLEM | {"errors": [together]})
+    with pytest.raises(ApiError) as caught:
+        client(answers(refusal)).letter("0" * 32)
+    assert str(caught.value).splitlines()[1] == "  start_date is after end_date"
+    assert caught.value.status == 422
+
+
 @pytest.mark.parametrize("base_url", ["", "shop.example", "ftp://shop.example", "http://", "https://a:b"])
 def test_what_is_no_address_is_refused(base_url: str) -> None:
     with pytest.raises(ApiError, match="BASE_URL"):
@@ -127,7 +137,11 @@ def test_an_id_cannot_lead_to_another_address() -> None:
         seen.append(request.url.raw_path.decode())
         return httpx.Response(404)
 
-    for given_id in ("../products", "a?b", "a#b"):
+    http = httpx.Client(base_url="https://shop.example/ops", transport=httpx.MockTransport(note))
+    for given_id in ("../products", "a?b", "a#b", ".", ".."):
         with pytest.raises(ApiError):
-            client(httpx.MockTransport(note)).letter(given_id)
-    assert all(path.startswith("/ops/dead-letters/") and "?" not in path for path in seen)
+            OpsClient(http).letter(given_id)
+        with pytest.raises(ApiError):
+            OperationsClient(http).store(given_id)
+    assert {path.rpartition("/")[0] for path in seen} == {"/ops/dead-letters", "/ops/stores"}
+    assert not any("?" in path for path in seen)
