@@ -5,10 +5,9 @@ from typing import Annotated
 import typer
 
 from functions.ops.following import ended, exit_with
-from functions.ops.operation_tables import findings_table
+from functions.ops.operation_tables import findings_table, run_details
 from functions.ops.operations_client import OperationsClient
 from functions.ops.runs_answers import OperatorRun
-from functions.ops.tables import details
 from functions.ops.terminal import (
     EXIT_CODES,
     LOCAL,
@@ -62,7 +61,7 @@ def show_audit(
     """One audit: how far it is, and what it has found by account."""
     with operations(base_url, token) as api:
         run = api.run("audit", audit_id)
-    display(run, as_json, details(run))
+    display(run, as_json, run_details(run))
 
 
 @audit.command()
@@ -120,7 +119,7 @@ def _shown(api: OperationsClient, run: OperatorRun, wait: bool, every: float, as
     """A job that was begun; once it has ended, if that is waited for."""
     if wait:
         run = ended(api, run, every)
-    display(run, as_json, details(run))
+    display(run, as_json, run_details(run))
     if wait:
         exit_with(run)
 

@@ -14,7 +14,7 @@ from functions.ops.control_api import QueueAnswer, ScheduleAnswer
 from functions.ops.health_answers import HealthView
 from functions.ops.runs_answers import FindingView, OperatorRun
 from functions.ops.stores_api import StoreStatus
-from functions.ops.tables import plain
+from functions.ops.tables import beginning, details, plain
 
 _STYLES = {"ok": "green", "degraded": "yellow", "down": "red bold"}
 
@@ -31,7 +31,7 @@ def health_table(health: HealthView) -> RenderableType:
 
 
 def runs_table(runs: Iterable[OperatorRun]) -> Table:
-    """Two lines a run; ids are whole, to be copied."""
+    """Two lines a run, and the beginning of its error; ids are whole, to be copied."""
     table = _table("id, begun", "status, how far", "counts, error")
     for run in runs:
         far = f"{run.done:,}" + (f" of {run.total:,}" if run.total is not None else "") + f" {run.unit}"
@@ -40,9 +40,19 @@ def runs_table(runs: Iterable[OperatorRun]) -> Table:
         table.add_row(
             f"{run.id}\n{_time(run.created_at)}",
             f"{run.status}{what}\n{far}, {run.seconds:,.0f} s",
-            Text(plain(f"{counts}\n{run.error}".strip())),
+            Text(f"{plain(counts)}\n{beginning(run.error)}".strip()),
         )
     return table
+
+
+def run_details(run: OperatorRun) -> RenderableType:
+    """All there is to know of a run, a line each."""
+    return details(run.model_copy(update={"phase": phase(run)}))
+
+
+def phase(run: OperatorRun) -> str:
+    """What a run is at: of one that is done, some rooms leave what it was at last."""
+    return "done" if run.status == "done" else run.phase
 
 
 def findings_table(findings: Iterable[FindingView]) -> Table:
@@ -55,12 +65,17 @@ def findings_table(findings: Iterable[FindingView]) -> Table:
 
 
 def schedules_table(schedules: Iterable[ScheduleAnswer]) -> Table:
-    """A row each."""
-    table = _table("schedule", "state", "cron", "last", "next", "how the last ended")
+    """Two lines a schedule, on however narrow a terminal."""
+    table = _table("schedule, cron", "state, how the last ended", "last, next")
+    # Each of its cells is two times: broken, they would be four.
+    table.columns[-1].no_wrap = True
     for each in schedules:
         ended = plain(each.last_error) or ("well" if each.last_at else "")
-        times = (_time(each.last_at), _time(each.next_at))
-        table.add_row(each.name, each.state, f"{each.cron} {each.time_zone}", *times, Text(ended))
+        table.add_row(
+            f"{each.name}\n{each.cron} {each.time_zone}",
+            Text(f"{each.state}\n{ended}"),
+            f"{_time(each.last_at)}\n{_time(each.next_at)}",
+        )
     return table
 
 

@@ -6,10 +6,9 @@ from typing import Annotated
 import typer
 
 from functions.ops.following import ended, exit_with
-from functions.ops.operation_tables import runs_table, schedules_table
+from functions.ops.operation_tables import run_details, runs_table, schedules_table
 from functions.ops.operations_client import RunAct
 from functions.ops.runs import RunKind
-from functions.ops.tables import details
 from functions.ops.terminal import (
     EXIT_CODES,
     LOCAL,
@@ -72,7 +71,7 @@ def show_run(
     """One run, with all that is known of it."""
     with operations(base_url, token) as api:
         run = api.run(kind, run_id)
-    display(run, as_json, details(run))
+    display(run, as_json, run_details(run))
 
 
 @runs.command()
@@ -87,7 +86,7 @@ def watch(
     """Follow a run until it has ended."""
     with operations(base_url, token) as api:
         run = ended(api, api.run(kind, run_id), every)
-    display(run, as_json, details(run))
+    display(run, as_json, run_details(run))
     exit_with(run)
 
 
@@ -134,7 +133,7 @@ def rerun(
 def _steer(base_url: str, token: str, kind: RunKind, run_id: str, act: RunAct, as_json: bool) -> None:
     with operations(base_url, token) as api:
         run = api.steer(kind, run_id, act)
-    display(run, as_json, details(run))
+    display(run, as_json, run_details(run))
 
 
 @sync.command("run")
@@ -163,6 +162,6 @@ def resync(
         run = api.resync(first, last)
         if wait:
             run = ended(api, run, every)
-    display(run, as_json, details(run))
+    display(run, as_json, run_details(run))
     if wait:
         exit_with(run)

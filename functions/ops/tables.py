@@ -30,7 +30,7 @@ def letters_table(letters: Iterable[DeadLetterView]) -> Table:
     for letter in letters:
         about = f"{letter.queue}, {letter.status}, {letter.attempts}"
         when = f"{letter.created_at:%Y-%m-%d %H:%M %Z}"
-        table.add_row(f"{letter.id}\n{when}", Text(f"{plain(about)}\n{_beginning(letter.error)}"))
+        table.add_row(f"{letter.id}\n{when}", Text(f"{plain(about)}\n{beginning(letter.error)}"))
     return table
 
 
@@ -61,6 +61,7 @@ def failures_table(failures: Iterable[ReplayFailure]) -> Table:
     return table
 
 
-def _beginning(error: str) -> str:
+def beginning(error: str) -> str:
+    """As much of an error as a list has room for."""
     line = plain(error.partition("\n")[0])
     return line if len(line) <= _ERROR else f"{line[: _ERROR - 1]}…"

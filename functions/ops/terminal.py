@@ -21,8 +21,9 @@ Elsewhere, the identity provider does whose tokens the deployment accepts (AUTH_
 
 FAILED, WRONG, DRIFT = 1, 2, 3
 EXIT_CODES = (
-    "Exit codes: 0 it was done, and all is well; 1 it was refused or failed, in part at least; 2 the command is wrong; "
-    "3 an audit that was waited for has found something."
+    "Exit codes: 0 it was done, and all is well; 1 it was refused or failed, in part at least (a repair left something "
+    "open), or not all is well; 2 the command is wrong, or there is no token; 3 an audit that was waited for has found "
+    "something; 130 Ctrl-C: a run that was followed goes on."
 )
 LOCAL = "http://127.0.0.1:8080"
 
@@ -76,6 +77,11 @@ def display(answer: BaseModel | Sequence[BaseModel], as_json: bool, table: Rende
         typer.echo(answer.model_dump_json(indent=2, exclude={"next_cursor"}))
     else:
         typer.echo(json.dumps([each.model_dump(mode="json") for each in answer], indent=2))
+
+
+def note(text: str) -> None:
+    """Tell something on stderr: stdout is for what was asked for."""
+    stderr().print(plain(text), markup=False, soft_wrap=True)
 
 
 def stdout() -> Console:

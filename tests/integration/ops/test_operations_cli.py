@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import signal
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +24,13 @@ from shared.tasks import TaskQueues
 from tests.integration.ops.conftest import Headers, Letters
 
 Run = Callable[..., Awaitable[Result]]
+
+# A test that runs in the background of a shell has its children ignore Ctrl-C.
+_STOPPABLE = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("functions.ops", run_name="__main__")
+"""
 
 
 @pytest.fixture
@@ -108,6 +118,40 @@ async def test_a_run_that_failed_is_shown_watched_and_resumed(run: Run, jobs: Jo
     assert parsed(await run("runs", "show", "audit", job.id, "--json"))["status"] == "cancelling"
 
 
+async def stopped(*arguments: str, first: bytes, **variables: str) -> tuple[int, str]:
+    """The exit code of a command that is stopped by Ctrl-C once its first line is there, and what it said then."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", _STOPPABLE, *arguments),
+        env=os.environ | variables,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    try:
+        assert await process.stderr.readline() == first
+        process.send_signal(signal.SIGINT)
+        told = await process.stderr.read()
+        return await process.wait(), told.decode()
+    finally:
+        if process.returncode is None:
+            process.kill()
+
+
+async def test_a_run_goes_on_when_nobody_follows_it_any_more(
+    run: Run, jobs: Jobs, functions: str, bearer: Callable[..., Headers]
+) -> None:
+    await run("queues", "pause", "productAudit", "--yes")
+    job = await jobs.start("audit", "products", "olga")
+    token = bearer("ops")["Authorization"].removeprefix("Bearer ")
+    first = f"Following audit {job.id}\n".encode()
+    watch = ("runs", "watch", "audit", job.id)
+    async with asyncio.timeout(60):
+        code, told = await stopped(*watch, "--every", "60", first=first, BASE_URL=functions, TOKEN=token)
+    assert code == 130
+    assert f"The run goes on; follow it with: python -m functions.ops {' '.join(watch)}" in told
+    assert parsed(await run("runs", "show", "audit", job.id, "--json"))["status"] == "waiting"
+
+
 async def test_what_cannot_be_undone_is_asked_for(run: Run, jobs: Jobs) -> None:
     await run("queues", "pause", "productAudit", "--yes")
     job = await jobs.start("audit", "products", "olga")
@@ -162,6 +206,11 @@ async def test_what_is_refused_says_why_and_exits_with_1(run: Run) -> None:
         (("schedules", "run", "nothing"), "Not found (404)"),
         (("queues", "resume", "nothing"), "Not found (404)"),
         (("stores", "show", "nowhere"), "Not found (404)"),
+        (("stores", "show", ".."), "Not found (404)"),
+        (
+            ("sync", "resync", "--from", "2026-01-02", "--to", "2026-01-01", "--yes"),
+            "\n  start_date is after",
+        ),
         (("status", "--token", "x"), "Unauthorized (401)"),
     ):
         result = await run(*arguments)

@@ -1,4 +1,4 @@
-"""The operators' API in a few lines, for its client: letters by number, the oldest first."""
+"""The operators' API in a few lines, for its client: letters by number, the oldest first; and a run."""
 
 import itertools
 from dataclasses import dataclass, field
@@ -8,8 +8,36 @@ import httpx
 import orjson
 
 from functions.ops.answers import DeadLetterView
+from functions.ops.runs_answers import OperatorRun
 
 MOST = 500
+RUN: dict[str, Any] = {
+    "id": "audit-1",
+    "kind": "audit",
+    "subject": "returns",
+    "status": "running",
+    "phase": "looking",
+    "purpose": "",
+    "by": "olga",
+    "created_at": "2026-11-20T03:00:00Z",
+    "started_at": None,
+    "finished_at": None,
+    "seconds": 1.0,
+    "per_second": None,
+    "window": None,
+    "batches": None,
+    "unit": "records",
+    "done": 0,
+    "total": None,
+    "options": {},
+    "counts": {},
+    "by_account": {},
+    "uses": {},
+    "took_over": "",
+    "error": "",
+    "trace": "",
+    "dead_letters": [],
+}
 
 
 def letter_id(number: int) -> str:
@@ -34,6 +62,11 @@ def letter(number: int, **members: Any) -> DeadLetterView:
         "reason": None,
     }
     return DeadLetterView.model_validate(shown | members)
+
+
+def run(**members: Any) -> OperatorRun:
+    """A run as the API shows it: an audit that is under way."""
+    return OperatorRun.model_validate(RUN | members)
 
 
 @dataclass
