@@ -29,7 +29,7 @@ output "secrets_without_value" {
 }
 
 output "paused_schedules" {
-  description = "What does not run for want of those."
+  description = "What does not run: for want of those, or because the variable of this name says so."
   value       = sort([for name, job in google_cloud_scheduler_job.this : name if job.paused])
 }
 

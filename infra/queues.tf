@@ -1,6 +1,7 @@
 # A queue that is deleted loses its tasks, and for up to three days no queue of its name can be made, though making one
 # seems to succeed: https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues/delete
-# To stop one, pause it: `gcloud tasks queues pause`.
+# To stop one, pause it (`python -m functions.ops queues pause NAME`). desired_state is not set, so that no plan is about
+# whether a queue is paused.
 resource "google_cloud_tasks_queue" "this" {
   for_each = local.queues
 

@@ -6,8 +6,9 @@ resource "google_cloud_scheduler_job" "this" {
   schedule         = each.value.cron
   time_zone        = each.value.time_zone
   attempt_deadline = each.value.deadline
-  # What a room lacks a key for would only fail, every few minutes.
-  paused = contains(local.rooms_without_secret, local.functions[each.value.target].room)
+  # What a room lacks a key for would only fail, every few minutes. What operators have paused has to be named: an apply
+  # resumes the rest. Null would be no way to leave it alone: to the provider, what is not set is "enabled".
+  paused = contains(local.rooms_without_secret, local.functions[each.value.target].room) || contains(var.paused_schedules, each.key)
 
   http_target {
     http_method = "POST"

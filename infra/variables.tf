@@ -311,6 +311,17 @@ variable "queue_overrides" {
   }
 }
 
+variable "paused_schedules" {
+  type        = set(string)
+  default     = []
+  description = "The schedules that are to stay paused, besides those that lack a secret. An apply resumes all others, also what operators have paused."
+
+  validation {
+    condition     = length(setsubtract(var.paused_schedules, keys(local.topology.schedules))) == 0
+    error_message = "There is no schedule ${join(", ", setsubtract(var.paused_schedules, keys(local.topology.schedules)))}. There are: ${join(", ", keys(local.topology.schedules))}."
+  }
+}
+
 variable "create_firestore_database" {
   type        = bool
   default     = true

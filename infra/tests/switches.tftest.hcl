@@ -21,6 +21,7 @@ run "changed" {
     create_firestore_database      = false
     deletion_protection            = false
     all_traffic_on_latest_revision = false
+    paused_schedules               = ["outboxSweeper"]
   }
 
   assert {
@@ -51,6 +52,16 @@ run "changed" {
   assert {
     condition     = length(google_firestore_database.this) == 0 && length(google_firestore_index.this) > 0
     error_message = "Where there is a database already, it gets the indexes all the same."
+  }
+
+  assert {
+    condition     = google_cloud_scheduler_job.this["outboxSweeper"].paused && !google_cloud_scheduler_job.this["jobSweeper"].paused
+    error_message = "What operators have paused stays so if paused_schedules names it: an apply resumes whatever is not planned as paused."
+  }
+
+  assert {
+    condition     = google_cloud_scheduler_job.this["returnsUpdateCron"].paused
+    error_message = "paused_schedules adds to the schedules that lack a secret, and resumes none of them."
   }
 
   assert {

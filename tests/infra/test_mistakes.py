@@ -95,6 +95,13 @@ MISTAKES = {
         f"{PARTS}::test_a_schedule_calls_its_function_as_the_topology_says[returnsUpdateCron]",
         "run.app",
     ),
+    "schedule that an apply resumes": Mistake(
+        "infra/schedules.tf",
+        r" \|\| contains\(var\.paused_schedules, each\.key\)",
+        "",
+        f"{RUN}[switches: changed]",
+        "an apply resumes whatever is not planned as paused",
+    ),
     "public internal function": Mistake(
         "infra/functions.tf",
         r"= (local\.invoker\[each\.value\.access\])",

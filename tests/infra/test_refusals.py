@@ -63,6 +63,11 @@ BAD = [
         "There is no queue returnsSync. There are: ",
     ),
     Bad("queue_overrides", {"returnSync": {"max_dispatches_per_second": 501}}, "500 tasks a second at most"),
+    Bad(
+        "paused_schedules",
+        ["returnUpdateCron"],
+        "There is no schedule returnUpdateCron. There are: ",
+    ),
     Bad("firestore_location", "EU", "such as eur3"),
     Bad("redis_memory_gb", 0, "1 to 300"),
     Bad("redis_network", "projects/a/global/networks/b", "name of a network"),
