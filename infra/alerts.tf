@@ -12,12 +12,14 @@ locals {
     } : who => "resource.label.service_name=one_of(${join(",", [for name in names : jsonencode(name)])})"
   }
 
-  # A counter of ours in PromQL: https://cloud.google.com/monitoring/promql/promql-mapping
-  syncs_finished = join("", [
-    "logging_googleapis_com:user_",
-    replace(google_logging_metric.this["sync_finished"].name, "/[^A-Za-z0-9]/", "_"),
-    "{monitored_resource=\"cloud_run_revision\"}",
-  ])
+  # Counters of ours in PromQL: https://cloud.google.com/monitoring/promql/promql-mapping
+  counter = {
+    for name in ["sync_finished", "looks"] : name => join("", [
+      "logging_googleapis_com:user_",
+      replace(google_logging_metric.this[name].name, "/[^A-Za-z0-9]/", "_"),
+      "{monitored_resource=\"cloud_run_revision\"}",
+    ])
+  }
 
   # Name -> what the notification says, and when it is sent: a condition is that a series (of `only` some, as a share of
   # another) is above a number, lasting so many seconds; each point of it is made of a window of so many. A share or a
@@ -82,7 +84,8 @@ locals {
         What is kept in two places is not the same in both: the index and the returns, what the supply chain has and the
         products, or images and their renditions. Nothing mends that by itself.
 
-        **Look**: `python -m functions.ops audit findings ID` shows what, and whose it is.
+        **Look**: `python -m functions.ops runs list --kind audit` has the audit and its ID;
+        `python -m functions.ops audit findings ID` shows what it found, and whose it is.
 
         **Do**: `python -m functions.ops audit repair ID`, then find out what caused it: drift is not to be.
       EOT
@@ -98,7 +101,8 @@ locals {
         It could not go on, for as often as it was tried. What it had under way is undone: by itself, or by the next of its
         kind if its function died each time.
 
-        **Look**: `python -m functions.ops runs show KIND ID` says why, and what it had come to.
+        **Look**: `python -m functions.ops runs list --kind audit` (or `repair`, `reindex`) has the job and its ID;
+        `python -m functions.ops runs show KIND ID` says why it failed, and what it had come to.
 
         **Do**: mend the cause, then `python -m functions.ops runs resume KIND ID`: it goes on from where it was.
       EOT
@@ -158,8 +162,10 @@ locals {
         dead letters when its tasks have been tried for the last time.
 
         **Look**: its log lines `task.failed` and `event.failed`, and whether it starts at all.
+        `python -m functions.ops queues list` shows how many tasks wait, and how many of them have been tried before.
 
-        **Do**: pause its queue (`gcloud tasks queues pause`), mend the cause, resume. Tasks that wait are not lost.
+        **Do**: `python -m functions.ops queues pause NAME`, mend the cause, `python -m functions.ops queues resume NAME`.
+        Tasks that wait are not lost.
       EOT
       conditions = {
         "Share of 5xx" = {
@@ -225,9 +231,10 @@ locals {
       text     = <<-EOT
         What it starts waits for its next time. The sweepers then catch up; what comes once a day is a day late.
 
-        **Look**: the log of the job in Cloud Scheduler. 403: a grant is missing. 5xx: see the log of the function.
+        **Look**: `python -m functions.ops schedules list` shows how the last attempt of each ended. PERMISSION_DENIED (403): a
+        grant is missing. Else: see the log of its function.
 
-        **Do**: mend the cause, then `gcloud scheduler jobs run JOB --location=${var.region}`.
+        **Do**: mend the cause, then `python -m functions.ops schedules run NAME`.
       EOT
       conditions = {
         "Two failed attempts" = { series = "schedule_failures", window = 1800, above = 1, lasting = 0 }
@@ -243,13 +250,32 @@ locals {
         No run of the returns sync has finished for ${var.thresholds.sync_stale_minutes} minutes; one begins every 15.
         What changes meanwhile is not found. Nothing is lost: the next run does all that was left.
 
-        **Look**: the newest document of `return_sync_runs` in Firestore, dead letters of returnSync and
-        returnSyncProcessing, and whether returnsUpdateCron is paused.
+        **Look**: `python -m functions.ops runs list --kind sync` shows how the last ones ended, and
+        `python -m functions.ops dead-letters list` what was given up of returnSync and returnSyncProcessing.
+        Is returnsUpdateCron (`python -m functions.ops schedules list`) or one of the two queues
+        (`python -m functions.ops queues list`) paused?
 
-        **Do**: if Algolia refuses us, mend the key or the plan. A run that died is taken over when its lease has
-        lapsed.
+        **Do**: resume what is paused without a reason. If Algolia refuses us, mend the key or the plan. A run that died is
+        taken over when its lease has lapsed.
       EOT
-      query    = "(sum(increase(${local.syncs_finished}[${var.thresholds.sync_stale_minutes}m])) or vector(0)) == 0"
+      query    = "(sum(increase(${local.counter["sync_finished"]}[${var.thresholds.sync_stale_minutes}m])) or vector(0)) == 0"
+    }
+
+    # `unhealthy` counts lines that say what is wrong: of no lines at all it hears nothing.
+    lookout_silent = {
+      severity = "ERROR"
+      title    = "nothing looks whether all is well"
+      text     = <<-EOT
+        No line `health.checked` was logged for 30 minutes; the schedule jobSweeper has one written every 5. Until it
+        comes again, the alert `unhealthy` is blind, and a job that has lost its task is not begun anew.
+
+        **Look**: `python -m functions.ops schedules list` shows whether jobSweeper is paused, and how its last attempt
+        ended. Is the function job-sweeper there, does it start, what does its log say?
+
+        **Do**: `python -m functions.ops schedules resume jobSweeper` if it is paused. Otherwise mend what its log says,
+        then `python -m functions.ops schedules run jobSweeper`.
+      EOT
+      query    = "(sum(increase(${local.counter["looks"]}[30m])) or vector(0)) == 0"
     }
   }
 }
@@ -316,6 +342,8 @@ resource "google_monitoring_alert_policy" "this" {
         query               = conditions.value
         duration            = "300s"
         evaluation_interval = "60s"
+        # A release that brings a metric brings its alert in the same apply, and none yet is as bad as none any more.
+        disable_metric_validation = true
       }
     }
   }

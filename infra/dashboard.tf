@@ -4,7 +4,7 @@ locals {
   charts = [
     { title = "Returns: runs of the sync, finished and dead", series = ["sync_finished", "sync_taken_over"] },
     { title = "Returns: seconds that the index is behind", series = ["index_age", "sync_lag"] },
-    { title = "Looks that found something wrong, by status", series = ["unhealthy"] },
+    { title = "Looks at whether all is well, and those that found something wrong", series = ["looks", "unhealthy"] },
     { title = "Seconds that the oldest work has waited", series = ["oldest_pending"] },
     { title = "Dead letters that are open", series = ["letters_open"] },
     { title = "Returns: batches pushed", series = ["batches_pushed"] },

@@ -13,6 +13,7 @@ locals {
     price_runs        = { message = "prices.run_ended", label = "status", counts = "Price runs that ended." }
     storefronts_built = { message = "storefront.built", label = null, counts = "Storefronts that were rebuilt." }
     jobs_ended        = { message = "job.ended", label = "status", counts = "Audits, repairs and re-indexings that ended." }
+    looks             = { message = "health.checked", label = null, counts = "Looks at whether all is well." }
     operators_acted   = { message = "operator.acted", label = "what", counts = "What operators did." }
   }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from functions.ops.health_api import HealthApi
+from infra.topology import Topology
 from shared.openapi import Operation
 from tests.infra.names import PROJECT, REGION
 from tests.infra.terraform import Plan, Values
@@ -103,11 +104,27 @@ def test_shares_are_of_the_same_functions(complete: Plan) -> None:
             assert condition["denominator_aggregations"] == condition["aggregations"]
 
 
-def test_a_sync_that_never_finished_is_noticed_too(complete: Plan) -> None:
-    (condition,) = complete.of("google_monitoring_alert_policy.this")["sync_stale"]["conditions"]
+@pytest.mark.parametrize(
+    ("alert", "metric", "message"),
+    [("sync_stale", "sync_finished", "sync.finished"), ("lookout_silent", "looks", "health.checked")],
+)
+def test_what_never_came_is_noticed_too(alert: str, metric: str, message: str, complete: Plan) -> None:
+    (condition,) = complete.of("google_monitoring_alert_policy.this")[alert]["conditions"]
     (promql,) = condition["condition_prometheus_query_language"]
-    assert "logging_googleapis_com:user_backstock_sync_finished{" in promql["query"]
+    assert f"logging_googleapis_com:user_backstock_{metric}{{" in promql["query"]
     assert "or vector(0)" in promql["query"], "without it, there is no answer where there is no metric"
+    assert promql["disable_metric_validation"], "an apply that brings the metric brings the alert too"
+    counted = _log_metrics(complete)[metric]["filter"]
+    assert counted.endswith(f'jsonPayload.message="{message}"'), "all such lines, not only the bad ones"
+
+
+def test_a_lookout_is_missed_before_long_and_not_for_one_look(complete: Plan, topology: Topology) -> None:
+    """All else that says that something is wrong comes of its looks."""
+    assert topology.schedules["jobSweeper"].cron == "*/5 * * * *"
+    (condition,) = complete.of("google_monitoring_alert_policy.this")["lookout_silent"]["conditions"]
+    (promql,) = condition["condition_prometheus_query_language"]
+    (minutes,) = re.findall(r"\[(\d+)m\]", promql["query"])
+    assert 3 * 5 <= int(minutes) <= 60
 
 
 def test_every_alert_is_in_the_runbook(complete: Plan) -> None:

@@ -7,9 +7,10 @@ RUNBOOK = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encod
 
 
 def section(title: str) -> str:
-    found = re.search(rf"^## {title}\n(.*?)^## ", RUNBOOK, re.MULTILINE | re.DOTALL)
+    """What is below a heading, with the headings below that."""
+    found = re.search(rf"^(##+) {title}\n(.*)", RUNBOOK, re.MULTILINE | re.DOTALL)
     assert found, title
-    return found[1]
+    return re.split(rf"^#{{2,{len(found[1])}}} ", found[2], maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def rows(title: str) -> set[str]:

@@ -9,6 +9,7 @@ import pytest
 import typer
 
 from functions.ops.cli import app
+from functions.ops.replay import TARGETS
 from infra import topology
 from tests.unit.docs.runbook import RUNBOOK, rows, section
 
@@ -54,6 +55,58 @@ def test_it_has_every_alert_and_what_to_do_about_it() -> None:
     assert alerts <= rows("Alerts")
     titles = re.findall(r"^\*\*`.*?\. ", section("Alerts"), re.MULTILINE)
     assert set(re.findall("`([^`]+)`", "".join(titles))) == rows("Alerts")
+
+
+# What the mails say, and what the runbook says of the same.
+MAILS = dict(re.findall(r"^    (\w+) = \{\n.*?<<-EOT\n(.*?)^ +EOT$", ALERTS, re.MULTILINE | re.DOTALL))
+TOLD = {f"mail {name}": text for name, text in MAILS.items()} | {
+    line.partition(". ")[0][:40]: line
+    for part in re.split(r"\n\n", section("Alerts"))
+    for line in (part.splitlines() if part.startswith("|") else [part])
+}
+
+
+def test_the_mails_are_found() -> None:
+    assert set(MAILS) == rows("Alerts")
+
+
+@pytest.mark.parametrize("where", TOLD)
+def test_what_wants_the_id_of_a_run_says_what_has_it(where: str) -> None:
+    wanting = re.search(
+        r"`[^`]*\b(?:audit findings|audit repair|runs show|runs resume)[^`]* ID`", TOLD[where]
+    )
+    assert not wanting or "runs list --kind" in TOLD[where]
+
+
+@pytest.mark.parametrize("alert", MAILS)
+def test_a_mail_leads_to_what_operators_have_and_not_past_it(alert: str) -> None:
+    """What the command line does is written down, and wants no rights in the project."""
+    assert "gcloud" not in MAILS[alert]
+    assert "in Firestore" not in MAILS[alert]
+
+
+def test_a_command_in_a_mail_is_on_one_line() -> None:
+    """Or it is not copied whole, and not looked at above."""
+    assert all(line.count("`") % 2 == 0 for text in MAILS.values() for line in text.splitlines())
+
+
+def test_the_events_that_it_names_are_logged() -> None:
+    files = [file for folder in ("functions", "shared") for file in (ROOT / folder).rglob("*.py")]
+    logged = {
+        event for file in files for event in re.findall(r'"([a-z_]+\.[a-z_]+)"', file.read_text("utf-8"))
+    }
+    named = re.findall(r"`([a-z_]+\.[a-z_]+)`", section("Alerts") + ALERTS)
+    assert {"health.checked", "task.failed"} <= set(named) <= logged
+
+
+def test_what_a_replay_does_is_told_of_every_queue() -> None:
+    assert rows("What a replay does") == set(TARGETS)
+
+
+def test_an_apply_is_not_to_resume_in_silence_what_is_paused() -> None:
+    deployments = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    for text in (section("At night"), section("Queues and schedules"), deployments):
+        assert "`paused_schedules`" in text
 
 
 def test_the_queues_and_schedules_that_it_names_are_there() -> None:
