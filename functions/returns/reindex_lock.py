@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from shared.clock import Clock
-from shared.return_sync.runs import IDLE, RUNS, NewRun, State, Superseded, SyncRuns
+from shared.return_sync.runs import IDLE, RUNS, NewRun, State, Superseded, SyncRuns, say_dead
 
 if TYPE_CHECKING:
     from google.cloud.firestore import AsyncClient
@@ -37,12 +37,15 @@ class SyncLock:
     async def _end_the_dead(self) -> None:
         """End a run without a sign of life, or one would wait for it for as long as the cron that takes over is paused.
 
-        The next run does its window again; what a re-sync has left undone, the new index has.
+        The next run does its window again. What a re-sync has left undone the new index has, once it is moved; should
+        the job not come to that, the re-sync has to be asked for again.
         """
         self.reads += 1
         state = await self._runs.newest()
-        if state is not None and state.status != IDLE and not state.alive(self._clock()):
-            await self._runs.cancel(state.run_id)
+        if state is None or state.status == IDLE or state.alive(self._clock()):
+            return
+        if await self._runs.cancel(state.run_id):
+            say_dead(state)
 
     async def held(self) -> State | None:
         """The state of the sync, if this job has the lock: also if it died before it could note that."""

@@ -12,7 +12,7 @@ from functions.returns.reindex_lock import SyncLock
 from functions.returns.reindex_progress import Progress, objection
 from functions.returns.reindex_writing import Tally, Writer
 from shared.clock import Clock
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 from shared.jobs.running import Step
 from shared.return_sync.runs import CLAIM, LEASE, Superseded
 from shared.return_sync.walk import COLLECTION, Position, cursor, window_query
@@ -153,10 +153,21 @@ class Stages:
         run_id = await self.lock.take()
         if run_id is None:
             return self._made(progress, pause=_UNTIL_IDLE)
+        await self._give_back_what_is_over()
+        try:
+            held = await self.lock.keep(run_id, at_least=LEASE / 2)
+        except Superseded:
+            return self._made(progress, pause=_UNTIL_IDLE)
         # From here on nobody writes the live index, so one more round finds all that anybody ever wrote there.
-        held = await self.lock.keep(run_id, at_least=LEASE / 2)
         _log.info("reindex.locked", extra={"run_id": run_id, "index": self.claim.name})
         return self._made(progress.in_round(held.read_time).model_copy(update={"run_id": run_id}))
+
+    async def _give_back_what_is_over(self) -> None:
+        """Give the lock back if the job was given up just before it was taken: nobody else would."""
+        self.tally.uses["firestore_reads"] += 1
+        if not await self.claim.look():
+            await self.lock.release()
+            raise TransientError("The job was given up while it took the lock.")
 
     async def _go_back(self, progress: Progress) -> Step:
         """The lock is lost, so runs may have written the live index since."""

@@ -199,14 +199,10 @@ class SyncRuns:
     def _describe(self, batch: "AsyncWriteBatch", run_id: str, new: NewRun, before: State | None) -> None:
         now = self._clock()
         took_over = before.run_id if before and before.status != IDLE else None
-        if took_over:
+        if before and took_over:
             left = self._run(took_over)
             batch.set(left, {"phase": "taken over", "finished_at": now}, merge=True)
-            # An ordinary run's window is done again, and a lock had none; a re-sync has to be asked for again.
-            lost = before is not None and before.is_historic and before.purpose != "reindex"
-            _log.log(
-                logging.ERROR if lost else logging.WARNING, "sync.taken_over", extra={"run_id": took_over}
-            )
+            say_dead(before)
         batch.create(
             self._run(run_id),
             {
@@ -394,6 +390,15 @@ class SyncRuns:
     def _update(self, batch: "AsyncWriteBatch", state: State, fields: dict[str, Any]) -> None:
         unchanged = self._db.write_option(last_update_time=state.update_time)
         batch.update(self._db.collection(STATE).document(state.record_id), fields, option=unchanged)
+
+
+def say_dead(state: State) -> None:
+    """Log that a run has died and another takes its place: at ERROR if something is lost with it.
+
+    An ordinary run's window is done again, and a lock has none; a re-sync has to be asked for again.
+    """
+    lost = state.is_historic and state.purpose != "reindex"
+    _log.log(logging.ERROR if lost else logging.WARNING, "sync.taken_over", extra={"run_id": state.run_id})
 
 
 def _lag(state: State, now: datetime) -> float | None:
