@@ -15,7 +15,7 @@ from functions.supply_chain.audit_evidence import Evidence, Records, judge
 from shared.clock import Clock
 from shared.jobs.findings import Finding
 from shared.jobs.records import Job
-from shared.jobs.repairing import FAILED, HEALED, PENDING, REPAIRED
+from shared.jobs.repairing import FAILED, HEALED, PENDING, REPAIRED, STILL
 from shared.outbox import Outbox, ProductEvent, StoredEvent, publish, reopened
 from shared.products import ProductWrites
 from shared.tasks import TaskQueues
@@ -29,7 +29,7 @@ _CHANGING = f"{PENDING}somebody else is changing it"
 
 @dataclass(frozen=True)
 class Redelivery:
-    """Mends findings about products: three reads, and a commit of one write, or two."""
+    """Mends findings about products: three reads, six of what is wrong, and a commit of one write, or two."""
 
     db: "AsyncClient"
     records: Records
@@ -40,31 +40,22 @@ class Redelivery:
 
     async def mend(self, job: Job, finding: Finding, uses: Counter[str]) -> str:
         """Have a product's state delivered, if the API still lacks it."""
-        seen = await self.records.look(finding.id, uses)
-        match judge(seen):
-            case "agrees":
-                return HEALED
-            case "pending":
-                return _ON_ITS_WAY
-            case "dead":
-                return _dead(seen)
-            case _:
-                return await self._deliver(job, seen)
+        seen = await self.records.certain(finding.id, uses)
+        if seen is None:
+            return _CHANGING
+        return _known(seen, HEALED) or await self._deliver(job, seen)
 
     async def check(self, finding: Finding, uses: Counter[str]) -> str:
         """Whether it has arrived."""
-        seen = await self.records.look(finding.id, uses)
-        match judge(seen):
-            case "agrees":
-                return REPAIRED
-            case "pending":
-                return _ON_ITS_WAY
-            case "dead":
-                return _dead(seen)
-            case verdict:
-                return f"{FAILED}it is still {verdict}"
+        seen = await self.records.certain(finding.id, uses)
+        if seen is None:
+            return _CHANGING
+        return _known(seen, REPAIRED) or f"{STILL}{judge(seen)}"
 
     async def _deliver(self, job: Job, seen: Evidence) -> str:
+        if seen.version == 0:
+            # Delivered so, it would be as wrong as before.
+            return f"{FAILED}a hand has been at its version; set that right first"
         event = seen.telling_event
         if event is not None and event.version >= max(_newest(seen), seen.version or 0):
             task = await self._reopen(event)
@@ -99,6 +90,19 @@ class Redelivery:
         except (AlreadyExists, Aborted):
             return None
         return task
+
+
+def _known(seen: Evidence, well: str) -> str | None:
+    """What there is to say of a product that is not to be delivered now, ``well`` if all is; else ``None``."""
+    match judge(seen):
+        case "agrees":
+            return well
+        case "pending":
+            return _ON_ITS_WAY
+        case "dead":
+            # One look is enough: a letter is not open any more once its event is.
+            return _dead(seen)
+    return None
 
 
 def _newest(seen: Evidence) -> int:

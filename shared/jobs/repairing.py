@@ -26,11 +26,14 @@ HEALED = "healed already"
 # What these begin says why a finding is not repaired yet, or will not be.
 PENDING = "pending: "
 FAILED = "failed: "
+# What a check found to be as wrong as before: it is mended again, as long as there is patience.
+STILL = f"{FAILED}it is still "
 
 # From the last finding that was mended until the first that is given up; what takes longer is left to its own retries.
 PATIENCE = timedelta(minutes=20)
 _PAUSE = timedelta(seconds=10)
 _AT_ONCE = 20
+_JUST_NOW = f"{PENDING}it has changed just now"
 
 Outcome = Callable[[int], Awaitable[str]]
 
@@ -39,10 +42,10 @@ class Mending(Protocol):
     """What a room knows of its findings. Each gives an outcome, and may be done again."""
 
     async def mend(self, job: Job, finding: Finding, uses: Counter[str]) -> str:
-        """Set right what is still as it was found, or have it set right; then it is pending."""
+        """Set right what is wrong for certain, or have it set right; then it is pending."""
 
     async def check(self, finding: Finding, uses: Counter[str]) -> str:
-        """What has become of a finding that was pending."""
+        """What has become of a finding that was pending: :data:`STILL` begins what can be mended again."""
 
 
 @dataclass(frozen=True)
@@ -87,22 +90,35 @@ class Repair:
 
     async def _check(self, job: Job, page: FindingPage) -> Step:
         uses = Counter({"firestore_reads": 1})
+        is_patient = self.clock() < datetime.fromisoformat(job.state["until"])
 
         async def checked(place: int) -> str:
-            before = page.outcomes[place]
-            return await self.mending.check(page.findings[place], uses) if is_pending(before) else before
+            finding, before = page.findings[place], page.outcomes[place]
+            if not is_pending(before):
+                return before
+            said = await self.mending.check(finding, uses)
+            return await self._mend_again(job, finding, uses) if is_patient and _is_still(said) else said
 
         outcomes = await _each(len(page.findings), checked)
         done = [(page, outcomes)]
-        if any(map(is_pending, outcomes)) and self.clock() < datetime.fromisoformat(job.state["until"]):
+        if is_patient and any(map(is_pending, outcomes)):
             return Step(job.state, "checking", uses=uses, outcomes=done, pause=_PAUSE)
         state, counts = {**job.state, "after": page.name}, Counter(map(kind_of, outcomes))
         return Step(state, "checking", done=len(outcomes), counts=counts, uses=uses, outcomes=done)
+
+    async def _mend_again(self, job: Job, finding: Finding, uses: Counter[str]) -> str:
+        """Mend what was wrong a moment ago; what is well by now may be so since it was mended: the next check says."""
+        said = await self.mending.mend(job, finding, uses)
+        return _JUST_NOW if said == HEALED else said
 
 
 def is_pending(outcome: str) -> bool:
     """Whether it is too early to say what becomes of a finding."""
     return outcome.startswith(PENDING)
+
+
+def _is_still(outcome: str) -> bool:
+    return outcome.startswith(STILL)
 
 
 def kind_of(outcome: str) -> str:

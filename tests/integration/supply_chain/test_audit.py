@@ -295,6 +295,85 @@ async def test_a_product_that_changes_at_each_look_is_not_reported(world: World)
     assert done.counts == {"checked": 4, "pending": 1}
 
 
+async def step_while_changing(world: World, office: JobDesk) -> None:
+    """A step of a repair, between any two of whose calls somebody writes product p2, and in the end as it was."""
+    before = (await world.products())["p2"]["version"]
+    await world.begin("step", office.step)
+    version = 100
+    while world.works:
+        await change(world, "products", "p2", version=version)
+        version += 1
+        await world.step(world.works[0])
+    await change(world, "products", "p2", version=before)
+    world.clock.advance(10)
+
+
+async def test_what_changes_at_each_look_of_a_repair_is_mended_once_it_rests(world: World) -> None:
+    await in_step(world)
+    await lose_event(world)
+    office = desk(world)
+    audit = await office.to_its_end(await office.start("audit"))
+    repair = await office.start("repair", audit=audit.id)
+    await office.step()
+    await step_while_changing(world, office)
+    assert await office.outcomes(audit) == {"p2": "pending: somebody else is changing it"}
+    await office.to_its_end(repair, world.run_all)
+    assert await office.outcomes(audit) == {"p2": REPAIRED}
+    assert await office.audit() == []
+    await world.converges()
+
+
+async def test_what_changes_at_each_look_of_a_check_has_not_failed_for_that(world: World) -> None:
+    await in_step(world)
+    await lose_event(world)
+    office = desk(world)
+    audit = await office.to_its_end(await office.start("audit"))
+    repair = await office.start("repair", audit=audit.id)
+    # The audit is looked up, its page is mended, there is no other.
+    for _ in range(3):
+        await office.step()
+        await world.run_all()
+    await step_while_changing(world, office)
+    assert await office.outcomes(audit) == {"p2": "pending: somebody else is changing it"}
+    await office.to_its_end(repair)
+    assert await office.outcomes(audit) == {"p2": REPAIRED}
+
+
+async def test_what_goes_wrong_anew_is_mended_again_until_the_patience_ends(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await in_step(world)
+    await lose_event(world)
+    office = desk(world)
+    audit = await office.to_its_end(await office.start("audit"))
+    lost = 0
+
+    async def lose_lane() -> None:
+        nonlocal lost
+        await world.run_all()
+        lost += 1
+        await drop(world, LANES, "p2")
+
+    monkeypatch.setattr(repairing, "PATIENCE", timedelta(seconds=45))
+    repair = await office.to_its_end(await office.start("repair", audit=audit.id), lose_lane)
+    assert await office.outcomes(audit) == {"p2": "failed: it is still missing"}
+    assert (repair.counts, lost > 4) == ({"failed": 1}, True)
+    # Version 4, and again after each loss that was seen in time.
+    assert world.partner.requests.count(("p2", 4)) > 2
+
+
+@pytest.mark.parametrize("version", [None, "two", 2.5, True])
+async def test_a_product_whose_version_a_hand_has_spoilt_is_not_delivered(world: World, version: Any) -> None:
+    await in_step(world)
+    await change(world, "products", "p2", version=version)
+    world.partner.requests.clear()
+    office = desk(world)
+    audit = await office.to_its_end(await office.start("audit"))
+    outcomes = await repaired(world, office, audit.id)
+    assert outcomes == {"p2": "failed: a hand has been at its version; set that right first"}
+    assert world.partner.requests == []
+
+
 async def test_a_repair_that_is_cut_off_and_goes_on_sends_each_version_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
