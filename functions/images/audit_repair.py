@@ -25,7 +25,7 @@ from shared.images import (
 from shared.images import publish as publish_images
 from shared.jobs.findings import Finding
 from shared.jobs.records import Job
-from shared.jobs.repairing import FAILED, HEALED, PENDING, REPAIRED
+from shared.jobs.repairing import FAILED, HEALED, PENDING, REPAIRED, STILL
 from shared.outbox import publish
 from shared.products import ProductWrites, StoredProduct
 from shared.tasks import TaskQueues
@@ -56,7 +56,7 @@ class RenditionsBucket(Protocol):
 
 @dataclass(frozen=True)
 class ImageRepair:
-    """Mends findings about images: a look, and a commit and a task, or a request to a bucket."""
+    """Mends findings about images: two looks or more, and a commit and a task, or a request to a bucket."""
 
     records: Records
     images: Images
@@ -69,13 +69,49 @@ class ImageRepair:
     async def mend(self, job: Job, finding: Finding, uses: Counter[str]) -> str:
         """Have an image rendered again, or removed, or delete an object, if it is still as it was found."""
         seen = await self._look(finding, uses)
+        if seen is None:
+            return _CHANGING
         if is_stray(finding):
             return await self._discard(finding, seen, uses)
         if is_under_way(seen, self.clock()):
             await self._hurry(seen.stored)
             return _UNDER_WAY
-        if image_finding(seen, self.clock()) is None:
-            return HEALED
+        return HEALED if image_finding(seen, self.clock()) is None else await self._set_right(seen, uses)
+
+    async def check(self, finding: Finding, uses: Counter[str]) -> str:
+        """What has become of it. An object that was left to whoever was at its image is deleted now."""
+        seen = await self._look(finding, uses)
+        if seen is None:
+            return _CHANGING
+        if is_stray(finding):
+            said = await self._discard(finding, seen, uses)
+            return said if said == _UNDER_WAY else REPAIRED
+        if is_under_way(seen, self.clock()):
+            return _UNDER_WAY
+        if seen.stored and seen.stored.status == "failed" and seen.has_product:
+            # Though it may still be wrong: it would fail again, and leave another letter each time.
+            return f"{FAILED}it was tried again: {seen.stored.error}"
+        found = image_finding(seen, self.clock())
+        return f"{STILL}{found.kind}: {found.details['why']}" if found else REPAIRED
+
+    async def _look(self, finding: Finding, uses: Counter[str]) -> Evidence | None:
+        """At the image of a finding, or that to which an object would belong; ``None`` if it keeps changing.
+
+        What is not well at first sight is looked at until it is certain.
+        """
+        product_id, image_id = _place(finding)
+        seen = await self.records.look(product_id, image_id, uses)
+        return await self.records.certain(seen, uses) if self._is_wrong(finding, seen) else seen
+
+    def _is_wrong(self, finding: Finding, seen: Evidence) -> bool:
+        if is_stray(finding):
+            return _object(finding, seen) is not None
+        if is_under_way(seen, self.clock()):
+            return False
+        failed = seen.stored is not None and seen.stored.status == "failed"
+        return failed or image_finding(seen, self.clock()) is not None
+
+    async def _set_right(self, seen: Evidence, uses: Counter[str]) -> str:
         if seen.stored is None:
             return await self._write_state(seen, uses)
         if not seen.has_product:
@@ -86,27 +122,6 @@ class ImageRepair:
         if seen.stored.uploaded and seen.original is None:
             return f"{FAILED}the upload is gone; it has to be sent again"
         return await self._render(seen.stored)
-
-    async def check(self, finding: Finding, uses: Counter[str]) -> str:
-        """What has become of it."""
-        seen = await self._look(finding, uses)
-        if is_stray(finding):
-            return f"{FAILED}it is still there" if _object(finding, seen) else REPAIRED
-        if is_under_way(seen, self.clock()):
-            return _UNDER_WAY
-        if found := image_finding(seen, self.clock()):
-            return f"{FAILED}it is still {found.kind}: {found.details['why']}"
-        if seen.stored and seen.stored.status == "failed":
-            return f"{FAILED}it was tried again: {seen.stored.error}"
-        return REPAIRED
-
-    async def _look(self, finding: Finding, uses: Counter[str]) -> Evidence:
-        """At the image of a finding, or that to which an object would belong."""
-        if not is_stray(finding):
-            product_id, image_id = finding.id.split("/")
-            return await self.records.look(product_id, image_id, uses)
-        product_id = finding.id.split("/")[1]
-        return await self.records.look(product_id, image_id_of(finding.id) or "", uses)
 
     async def _discard(self, finding: Finding, seen: Evidence, uses: Counter[str]) -> str:
         stray = _object(finding, seen)
@@ -180,6 +195,14 @@ class ImageRepair:
 def is_stray(finding: Finding) -> bool:
     """Whether a finding is about an object, and not about an image."""
     return "bucket" in finding.details
+
+
+def _place(finding: Finding) -> tuple[str, str]:
+    """The ids of product and image in a finding's id, or in the name of its object."""
+    if is_stray(finding):
+        return finding.id.split("/")[1], image_id_of(finding.id) or ""
+    product_id, image_id = finding.id.split("/")
+    return product_id, image_id
 
 
 def _belongs(listed: Listed, seen: Evidence) -> bool:

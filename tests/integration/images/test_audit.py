@@ -10,7 +10,7 @@ from functions.images import audit_walk
 from functions.images.orphans import OLD
 from shared.errors import PermanentError
 from shared.images import COLLECTION as IMAGES
-from shared.images import NEXT_ATTEMPT_WITHIN, original_name
+from shared.images import NEXT_ATTEMPT_WITHIN, original_name, reopened
 from shared.jobs import findings as jobs_findings
 from shared.jobs import repairing
 from shared.jobs.findings import Finding
@@ -122,6 +122,19 @@ async def repaired(world: World, office: JobDesk, found_by: str) -> dict[str, st
     audit = await office.jobs.get(found_by)
     assert audit
     return await office.outcomes(audit)
+
+
+async def step_while_changing(world: World, office: JobDesk) -> None:
+    """A step of a repair, between any two of whose calls p10 says something else of i4, and in the end the same."""
+    before = (await world.products())["p10"]["images"][1]["error"]
+    await world.begin("step", office.step)
+    turn = 0
+    while world.works:
+        await change_entry(world, "p10", 1, error=f"error {turn}")
+        turn += 1
+        await world.step(world.works[0])
+    await change_entry(world, "p10", 1, error=before)
+    world.clock.advance(10)
 
 
 async def test_nothing_is_found_where_all_is_well(world: World) -> None:
@@ -244,6 +257,29 @@ async def test_objects_of_nobody_are_found_and_deleted_and_no_others(world: Worl
     assert await office.audit() == []
 
 
+async def test_an_object_whose_image_is_worked_on_is_deleted_when_that_has_ended(world: World) -> None:
+    stray = "products/p10/i4/1-old.webp"
+    world.renditions.put(stray, b"an older rendition")
+    pass_time(world, AGES)
+    office = desk(world)
+    audit = await office.to_its_end(await office.start("audit"))
+    image = await world.images.get("i4")
+    assert image
+    await world.images.change(image, {"status": "pending", **reopened(image.series + 1, world.clock.now())})
+    repair = await office.start("repair", audit=audit.id)
+    await office.step()
+    # Its page is mended, there is no other, and it is checked.
+    for _ in range(3):
+        await office.step()
+        assert await office.outcomes(audit) == {stray: "pending: the image is being worked on"}
+    assert stray in world.renditions.objects
+    await world.until_quiet()
+    repair = await office.to_its_end(repair)
+    assert (repair.counts, await office.outcomes(audit)) == ({"repaired": 1}, {stray: REPAIRED})
+    assert stray not in world.renditions.objects
+    assert await office.audit() == []
+
+
 async def test_a_young_object_may_be_somebodys_who_is_still_at_it(world: World) -> None:
     world.renditions.put("products/p10/i4/1-old.webp", b"")
     world.originals.put(original_name("gone", "i9"), b"")
@@ -318,6 +354,46 @@ async def test_a_repair_that_comes_to_nothing_says_why(world: World) -> None:
     outcomes = await repaired(world, office, audit.id)
     assert outcomes == {"p10/i4": "failed: it was tried again: The file is damaged."}
     assert await office.audit() == []
+
+
+async def test_what_is_tried_again_and_fails_leaves_one_letter(world: World) -> None:
+    """Also where renditions of before are lost, so that it is as wrong as before."""
+    await lose_one_rendition(world)
+    world.originals.put(original_name("p10", "i4"), BAD)
+    world.originals.announced.clear()
+    pass_time(world, LATE)
+    office = desk(world)
+    audit = await office.to_its_end(await office.start("audit"))
+    outcomes = await repaired(world, office, audit.id)
+    assert outcomes == {"p10/i4": "failed: it was tried again: The file is damaged."}
+    assert len(await world.letters()) == 1
+
+
+async def test_what_changes_at_each_look_of_a_repair_is_mended_once_it_rests(world: World) -> None:
+    await lose_one_rendition(world)
+    office = desk(world)
+    audit = await office.to_its_end(await office.start("audit"))
+    repair = await office.start("repair", audit=audit.id)
+    await office.step()
+    await step_while_changing(world, office)
+    assert await office.outcomes(audit) == {"p10/i4": "pending: somebody else is changing it"}
+    await office.to_its_end(repair, world.run_all)
+    assert await office.outcomes(audit) == {"p10/i4": REPAIRED}
+    assert await office.audit() == []
+
+
+async def test_what_changes_at_each_look_of_a_check_has_not_failed_for_that(world: World) -> None:
+    await lose_one_rendition(world)
+    office = desk(world)
+    audit = await office.to_its_end(await office.start("audit"))
+    repair = await office.start("repair", audit=audit.id)
+    for _ in range(3):
+        await office.step()
+        await world.until_quiet()
+    await step_while_changing(world, office)
+    assert await office.outcomes(audit) == {"p10/i4": "pending: somebody else is changing it"}
+    await office.to_its_end(repair)
+    assert await office.outcomes(audit) == {"p10/i4": REPAIRED}
 
 
 async def test_what_a_hand_has_made_unreadable_does_not_keep_the_audit_from_the_rest(world: World) -> None:
