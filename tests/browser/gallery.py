@@ -48,7 +48,8 @@ def _of_runs(world: World) -> Mapping[str, str]:
         **{f"run-{kind}": f"{CONSOLE}/runs/{kind}/{run}" for kind, run in runs.items()},
         "audits": f"{CONSOLE}/audits",
         "audit": f"{CONSOLE}/audits/{audits['returns']}",
-        "audit-clean": f"{CONSOLE}/audits/{audits['products']}",
+        "audit-unsettled": f"{CONSOLE}/audits/{audits['products']}",
+        "audit-clean": f"{CONSOLE}/audits/{audits['images']}",
     }
 
 
