@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.clock import Clock
 from shared.errors import PermanentError, TransientError
+from shared.http import TRANSIENT
 from shared.jobs.findings import Finding, FindingPage, Findings
 from shared.jobs.records import MAX_ACCOUNTS, OTHER_ACCOUNTS, SILENT, Job, JobTask
 from shared.jobs.store import Jobs
@@ -87,9 +88,21 @@ class JobRunner:
     async def run(self, task: JobTask, attempt: Attempt) -> None:
         """Make a step of a job, unless it has been made.
 
+        A step that cannot be made on the last attempt fails its job. Where that cannot be done either, since somebody
+        else is changing the job, or what it has under way cannot be undone, the job stays as it is for them or for the
+        sweeper: nothing is raised, or there would be a dead letter of a job that goes on.
+
         Raises:
-            TransientError: the step could not be made now; on the last attempt the job has failed instead.
+            TransientError: the step could not be made now. Never on the last attempt, nor is anything else.
         """
+        try:
+            await self._run(task, attempt)
+        except Exception as error:
+            if not attempt.is_last:
+                raise
+            _leave(task, error)
+
+    async def _run(self, task: JobTask, attempt: Attempt) -> None:
         job = await self.jobs.get(task.job_id)
         if job is None or not job.is_active or task.series != job.series:
             _log.info("job.overtaken", extra={"job": task.job_id, "step": task.step})
@@ -163,6 +176,13 @@ class JobRunner:
             "uses": dict(Counter(job.uses) + Counter(step.uses)),
             "by_account": by_account(job.by_account, step.findings),
         }
+
+
+def _leave(task: JobTask, error: Exception) -> None:
+    """Say that a step is left to whoever is at its job, or to the sweeper."""
+    level = logging.WARNING if isinstance(error, TRANSIENT) else logging.ERROR
+    note = {"job": task.job_id, "step": task.step, "error": repr(error)}
+    _log.log(level, "job.step_left", extra=note, exc_info=level >= logging.ERROR)
 
 
 def _text(error: Exception) -> str:

@@ -10,10 +10,12 @@ from functions.ops.jobs_sweeper import JobSweeper
 from shared.errors import TransientError
 from shared.jobs.findings import PAGE_SIZE, Finding, Findings
 from shared.jobs.queues import EVERY_QUEUE
-from shared.jobs.records import KEPT, MAX_RESTARTS, SILENT
+from shared.jobs.records import KEPT, MAX_RESTARTS, SILENT, Job
+from shared.jobs.running import JobRunner, Step
 from shared.jobs.store import Jobs
 from shared.problems import Problem
-from tests.integration.shared.jobs.world import PAUSE, PERMANENT, TRANSIENT, World
+from shared.tasks import Attempt
+from tests.integration.shared.jobs.world import PAUSE, PERMANENT, TRANSIENT, Room, World
 from tests.integration.steps import TO_ITS_END, FakeQueues, Work
 
 
@@ -157,6 +159,54 @@ async def test_a_step_that_fails_for_good_fails_the_job(world: World, failure: E
     assert (job.status, job.error) == ("failed", str(failure))
     assert world.room.abandoned == [job.id]
     await world.check_slots()
+
+
+async def last_attempt(world: World, room: Room, jobs: Jobs | None = None) -> Job:
+    """A job whose first step has been tried for the last time; the sweeper comes when it has been silent for long."""
+    job = await world.jobs.start("audit", "returns", "olga")
+    world.queues.waiting.clear()
+    runner = JobRunner(world.db, jobs or world.jobs, {"audit": room}, world.clock.now)
+    await runner.run(job.task, Attempt("t", 12, 12))
+    left = await world.only()
+    world.clock.advance(SILENT.total_seconds())
+    assert await JobSweeper(world.jobs).sweep() == {"restarted": 1}
+    return left
+
+
+async def test_a_last_attempt_that_somebody_else_overtakes_leaves_the_job_to_them(world: World) -> None:
+    class Overtaken(Room):
+        async def step(self, job: Job) -> Step:
+            await world.jobs.change(job, {"error": "What another delivery of the task came to."})
+            return await super().step(job)
+
+    left = await last_attempt(world, Overtaken())
+    assert (left.is_active, left.step) == (True, 0)
+    await world.until_quiet()
+    await world.check_done(await world.only())
+
+
+@pytest.mark.parametrize("failure", [PERMANENT, TRANSIENT])
+async def test_a_last_attempt_after_which_nothing_can_be_undone_leaves_the_job_to_the_sweeper(
+    world: World, failure: Exception
+) -> None:
+    class Stubborn(Room):
+        async def abandon(self, job: Job) -> None:
+            raise TransientError("Somebody is still writing.")
+
+    left = await last_attempt(world, Stubborn(failure))
+    assert (left.is_active, left.step) == (True, 0)
+    await world.until_quiet()
+    await world.check_done(await world.only())
+
+
+async def test_a_last_attempt_after_which_the_next_step_cannot_be_enqueued_leaves_it_to_the_sweeper(
+    world: World,
+) -> None:
+    down = Jobs(world.db, Down(), world.clock.now, EVERY_QUEUE)  # type: ignore[arg-type]
+    left = await last_attempt(world, world.room, down)
+    assert (left.is_active, left.step) == (True, 1)
+    await world.until_quiet()
+    await world.check_done(await world.only())
 
 
 async def test_a_failed_job_is_resumed_where_it_was(world: World) -> None:
