@@ -50,7 +50,7 @@ def _followed(api: OperationsClient, run: OperatorRun, every: float) -> Operator
         for seen in _looks(api, run, every):
             run = seen
             text = f"{run.kind}: {phase(run)}"
-            progress.update(bar, description=text, completed=run.done, total=run.total)
+            progress.update(bar, description=text, completed=run.done or 0, total=run.total)
     return run
 
 

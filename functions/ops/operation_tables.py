@@ -34,7 +34,8 @@ def runs_table(runs: Iterable[OperatorRun]) -> Table:
     """Two lines a run, and the beginning of its error; ids are whole, to be copied."""
     table = _table("id, begun", "status, how far", "counts, error")
     for run in runs:
-        far = f"{run.done:,}" + (f" of {run.total:,}" if run.total is not None else "") + f" {run.unit}"
+        done = "–" if run.done is None else f"{run.done:,}"
+        far = done + (f" of {run.total:,}" if run.total is not None else "") + f" {run.unit}"
         counts = ", ".join(f"{name} {count:,}" for name, count in run.counts.items())
         what = f", {run.purpose}" if run.purpose else ""
         table.add_row(

@@ -31,7 +31,8 @@ class Run:
         by: who wanted it; ``""`` for a schedule or an event.
         window: the first and last time of change that a run of the sync covers.
         unit: what is counted in ``done``: ``records``, or for price runs ``stores``.
-        done: as many were dealt with so far, of ``total``, where that is known.
+        done: as many were dealt with so far, of ``total``, each where that is known: of an open price run in a list it
+            is not. An audit goes through both sides, and once it is done tells how many things it has compared.
         options: what a job was asked for, such as the audit that is repaired.
         batches: of a run of the sync: how many have arrived, of how many, once that is known.
         took_over: the run that had been left unfinished, and whose window this one does again.
@@ -52,7 +53,7 @@ class Run:
     by: str = ""
     window: tuple[datetime | None, datetime | None] | None = None
     unit: Literal["records", "stores"] = "records"
-    done: int = 0
+    done: int | None = 0
     total: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)

@@ -47,7 +47,11 @@ class OperatorRun(AnswerBody):
     window: TimeWindow | None = Field(description="Null of all that is no run of the sync.")
     batches: BatchCount | None = Field(description="Null of all that is no run of the sync.")
     unit: Literal["records", "stores"]
-    done: int = Field(ge=0, description="How many of its unit were dealt with so far.")
+    done: int | None = Field(
+        ge=0,
+        description="How many of its unit were dealt with so far; null of an open price run in a list. Of an audit "
+        "that is under way both sides count, of one that is done what was compared.",
+    )
     total: int | None = Field(ge=0, description="Of how many, where that is known.")
     options: dict[str, Any] = Field(description="What it was asked for.")
     counts: dict[str, int] = Field(description="What it has found or done, by name.")

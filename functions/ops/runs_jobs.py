@@ -104,6 +104,7 @@ class JobRunsDesk:
 
 def job_run(job: Job) -> Run:
     """A job as operators see it."""
+    done, total = _reach(job)
     return Run(
         id=job.id,
         kind=job.kind,
@@ -114,8 +115,8 @@ def job_run(job: Job) -> Run:
         started_at=job.started_at,
         finished_at=job.finished_at,
         by=job.created_by,
-        done=job.done,
-        total=job.total,
+        done=done,
+        total=total,
         options=job.options,
         counts=job.counts,
         by_account=job.by_account,
@@ -123,6 +124,13 @@ def job_run(job: Job) -> Run:
         error=job.error,
         trace=job.trace,
     )
+
+
+def _reach(job: Job) -> tuple[int, int | None]:
+    """How far a job is, and of how many: see :class:`Run`."""
+    if job.kind == "audit" and job.status == "done" and "checked" in job.counts:
+        return job.counts["checked"], job.counts["checked"]
+    return job.done, job.total
 
 
 def _job_kind(kind: RunKind) -> JobKind:

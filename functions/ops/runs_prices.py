@@ -133,10 +133,11 @@ def price_run(run: PriceRun) -> Run:
     )
 
 
-def _settled(run: PriceRun) -> int:
+def _settled(run: PriceRun) -> int | None:
+    """How many stores have come to their end: not known of an open run in a list."""
     if run.counts is not None:
         return run.stores - run.counts.get("pending", 0) if run.stores else 0
-    return run.stores - run.missing_count if run.ended_at else 0
+    return run.stores - run.missing_count if run.ended_at else None
 
 
 def _read(model: type[Model], content: Mapping[str, Any]) -> Model:

@@ -89,7 +89,7 @@ def timeline(newest_first: Sequence[Run], now: datetime) -> Timeline:
         places.append(place * width)
         place += 1
     seconds = [run.seconds(now) for run in runs]
-    records = [float(run.done) for run in runs]
+    records = [float(run.done or 0) for run in runs]
     written = [float(sum(run.counts.get(name, 0) for name in _WRITTEN)) for run in runs]
     most = max(records, default=0.0)
     return Timeline(

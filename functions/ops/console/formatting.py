@@ -41,8 +41,10 @@ def pretty_json(text: str) -> str:
     return bounded(pretty, MAX_PAYLOAD)
 
 
-def number(value: float) -> str:
-    """``12,345``; what is no whole number has one decimal."""
+def number(value: float | None) -> str:
+    """``12,345``; what is no whole number has one decimal, and ``–`` is what is not known."""
+    if value is None:
+        return "–"
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
 
 

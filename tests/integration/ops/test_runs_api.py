@@ -195,6 +195,14 @@ async def test_an_audit_is_begun_and_another_one_has_to_wait(desk: Desk) -> None
     refused(await desk.http.get(f"/runs/repair/{job['id']}"), 404, "not-found")
 
 
+async def test_an_audit_that_is_done_tells_how_many_things_it_has_compared(desk: Desk, jobs: Jobs) -> None:
+    job = await jobs.start("audit", "returns", "olga")
+    both_sides = {"done": 5, "total": 5, "counts": {"checked": 3}}
+    await ended(jobs, job, "done", **both_sides)
+    run = await desk.run("audit", job.id)
+    assert (run["done"], run["total"]) == (3, 3)
+
+
 async def test_a_job_is_cancelled_by_its_room(desk: Desk, cloud: Cloud) -> None:
     await desk.hold("returnMaintenance")
     job = (await desk.post("/jobs", {"kind": "audit", "subject": "returns"})).json()
@@ -309,6 +317,8 @@ async def test_price_runs_are_seen_and_steered_with_the_operators_own_token(
         (ids[1], "other", "running"),
         (ids[0], "acme", "running"),
     ]
+    # How far they are takes reads that a list does not make.
+    assert {run["done"] for run in listed} == {None}
     run = await desk.run("prices", ids[0])
     assert (run["unit"], run["done"], run["total"], run["counts"]["pending"]) == ("stores", 0, 2, 2)
     refused(await desk.post(f"/runs/prices/{ids[0]}:rerun"), 409, "not-rerunnable")
