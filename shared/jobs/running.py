@@ -128,7 +128,7 @@ class JobRunner:
             if not attempt.is_last:
                 await self._note(job, error)
                 raise
-            _log.exception("job.step_failed", extra={"job": job.id, "step": job.step})
+            _log_failure("job.step_failed", job.task, error)
             await self._abandon(job, "failed", _text(error))
             return
         if following is None:
@@ -180,9 +180,14 @@ class JobRunner:
 
 def _leave(task: JobTask, error: Exception) -> None:
     """Say that a step is left to whoever is at its job, or to the sweeper."""
+    _log_failure("job.step_left", task, error)
+
+
+def _log_failure(event: str, task: JobTask, error: Exception) -> None:
+    """Something that is out of reach is no fault of ours: alerts are cut from the level."""
     level = logging.WARNING if isinstance(error, TRANSIENT) else logging.ERROR
     note = {"job": task.job_id, "step": task.step, "error": repr(error)}
-    _log.log(level, "job.step_left", extra=note, exc_info=level >= logging.ERROR)
+    _log.log(level, event, extra=note, exc_info=level >= logging.ERROR)
 
 
 def _text(error: Exception) -> str:

@@ -161,6 +161,18 @@ async def test_a_step_that_fails_for_good_fails_the_job(world: World, failure: E
     await world.check_slots()
 
 
+@pytest.mark.parametrize(("failure", "level"), [(TRANSIENT, "WARNING"), (KeyError("x"), "ERROR")])
+async def test_a_step_that_fails_is_an_error_in_the_log_only_if_the_fault_is_ours(
+    world: World, failure: Exception, level: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await begun(world)
+    world.room.failure = failure
+    await world.deliver(world.queues.waiting[0], last=True)
+    await world.finish()
+    (line,) = (each for each in caplog.records if each.message == "job.step_failed")
+    assert line.levelname == level
+
+
 async def last_attempt(world: World, room: Room, jobs: Jobs | None = None) -> Job:
     """A job whose first step has been tried for the last time; the sweeper comes when it has been silent for long."""
     job = await world.jobs.start("audit", "returns", "olga")
