@@ -96,17 +96,13 @@ class Sides:
 
     async def documents_of(self, ids: Sequence[str]) -> list[Document]:
         """The documents of these returns, or that there is none; a read each."""
-        references = self._references(ids)
-        self.uses["firestore_reads"] += len(references)
-        found = [_document(snapshot) async for snapshot in self._db.get_all(references)]
+        found = [_document(snapshot) for snapshot in await self._read(ids)]
         return found + [Document(each, None, _EPOCH) for each in ids if not is_document_id(each)]
 
     async def without_document(self, ids: Sequence[str]) -> list[str]:
         """Those of the ids that no document has; a read each."""
-        references = self._references(ids)
-        self.uses["firestore_reads"] += len(references)
-        found = self._db.get_all(references, field_paths=["return_id"])
-        absent = [snapshot.id async for snapshot in found if not snapshot.exists]
+        found = await self._read(ids, ["return_id"])
+        absent = [snapshot.id for snapshot in found if not snapshot.exists]
         return absent + [each for each in ids if not is_document_id(each)]
 
     async def browse(self, cursor: str) -> BrowsedPage:
@@ -159,8 +155,16 @@ class Sides:
         self.uses["index_requests"] += 1
         await self._index.batch([_deletion(each) for each in ids])
 
-    def _references(self, ids: Sequence[str]) -> list[Any]:
-        return [self._db.collection(COLLECTION).document(each) for each in ids if is_document_id(each)]
+    async def _read(
+        self, ids: Sequence[str], fields: Sequence[str] | None = None
+    ) -> "list[DocumentSnapshot[Any]]":
+        """What there is of those of the ids that a document can have."""
+        references = [self._db.collection(COLLECTION).document(each) for each in ids if is_document_id(each)]
+        if not references:
+            # Nobody says what Firestore answers when it is asked for no document at all.
+            return []
+        self.uses["firestore_reads"] += len(references)
+        return [snapshot async for snapshot in self._db.get_all(references, field_paths=fields)]
 
     def _judged(self, document: Document, record: Record | None) -> Compared:
         known = Known(self._watermark, document.read_at, self._max_bytes)

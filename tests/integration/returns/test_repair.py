@@ -252,8 +252,11 @@ async def test_a_repair_that_dies_at_any_call_repairs_the_same(audit_server: Aud
             world.clock.advance(61)
         repair = await world.ended(started.id)
         said = f"killed at gate {fatal}"
-        assert await world.outcomes(audit) == dict.fromkeys(DRIFTED, REPAIRED), said
-        assert dict(repair.counts) == {"repaired": 7}, said
+        outcomes = await world.outcomes(audit)
+        # Who died after the deletion, and before that was written down, finds it done.
+        assert outcomes.pop("no/document") in (REPAIRED, HEALED), said
+        assert outcomes == dict.fromkeys(DRIFTED - {"no/document"}, REPAIRED), said
+        assert sum(repair.counts.values()) == 7, said
         untouched = before.keys() - DRIFTED
         after = await world.documents()
         assert {each: after[each] for each in untouched} == {each: before[each] for each in untouched}, said
