@@ -219,6 +219,12 @@ class ReindexWorld(World):
             self.queues.waiting.remove(tasks[0])
             await self._alone(self.deliver(tasks[0]))
 
+    async def step_of_job(self) -> None:
+        """What waits of the job is delivered, once."""
+        for task in [each for each in self.queues.waiting if isinstance(each.payload, JobTask)]:
+            self.queues.waiting.remove(task)
+            await self._alone(self.deliver(task))
+
     async def _alone(self, beginning: Awaitable[None]) -> None:
         """Begin a piece of work, and let nobody but it go on until it ends."""
         others = [id(each) for each in self.works]

@@ -1,13 +1,14 @@
-"""Re-indexing amid everything else: no record is missing at any moment, and once quiet the index is the projection.
+"""Re-indexing amid everything else: searches never find less or older, and once quiet the index is the projection.
 
 The interleavings are those of the sync's own campaign (test_convergence.py). Beside them, the index is built anew, jobs
 are cancelled and given tasks again, runs that hold the lock are cancelled too, and Algolia does what it has accepted
 when it likes.
 """
 
+import itertools
 import os
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
@@ -21,13 +22,15 @@ from functions.returns.model import Return
 from infra.local.clock import Clock
 from shared.jobs.records import Job
 from tests.integration.returns.reindex_world import LIVE, FirestoreServer, ReindexWorld, small_pages
-from tests.integration.returns.test_convergence import Sync
+from tests.integration.returns.test_convergence import RETURN_IDS, Sync, return_ids
 from tests.integration.steps import how_far, serving
 from tests.unit.returns.examples import AT, content
 
 # In `make test-long` with more of them.
 pytestmark = pytest.mark.campaign
 
+# What becomes of a return that keeps changing.
+HOWS = ("put", "due soon", "cancelled", "removed")
 # Nobody changes them, so they are found at every moment.
 STEADY = ("A-1", "R-3a", "Z-1")
 
@@ -41,6 +44,44 @@ def server() -> Iterator[None]:
         yield
 
 
+class Seen:
+    """What has been found of one return, which may only become newer.
+
+    Its versions are numbered as they were stored. One whose status falls due counts twice: as it was, and half a
+    number later as it is from then on.
+    """
+
+    def __init__(self) -> None:
+        self._versions: list[dict[str, Any]] = []
+        self._newest = -1.0
+
+    def stored(self, version: dict[str, Any]) -> None:
+        """Note a version, unless it is the one before."""
+        if version not in self._versions[-1:]:
+            self._versions.append(version)
+
+    def found(self, record: dict[str, Any] | None, now: datetime) -> bool:
+        """Whether what is found, or that nothing is, is at least as new as what was found before."""
+        if record is None and self._newest < 0:
+            return True
+        states = list(self._of(record)) if record else list(self._unlisted(now))
+        newer = [each for each in states if each >= self._newest]
+        self._newest = min(newer, default=self._newest)
+        return bool(newer)
+
+    def _of(self, record: dict[str, Any]) -> Iterator[float]:
+        for number, version in enumerate(self._versions):
+            if version.get("reason") == record["reason"]:
+                yield number
+
+    def _unlisted(self, now: datetime) -> Iterator[float]:
+        for number, version in enumerate(self._versions):
+            if version["deleted"] or version["status"] == "cancelled":
+                yield number
+            elif version["next_status_at"] and version["next_status_at"] <= now:
+                yield number + 0.5
+
+
 class Reindexed(Sync):
     """The sync at the mercy of its surroundings, and its index being built anew."""
 
@@ -52,6 +93,7 @@ class Reindexed(Sync):
         # A new index is ahead of the watermark.
         self.cancelled = True
         self.job: Job | None = None
+        self.seen = {return_id: Seen() for return_id in RETURN_IDS}
 
     @initialize()
     def some_returns_are_in_the_index(self) -> None:
@@ -67,6 +109,26 @@ class Reindexed(Sync):
             self.job = self.do(self.world.reindex())
         for _ in range(rounds):
             self.all_work_comes_to_its_end()
+
+    @rule(
+        return_id=return_ids,
+        hows=st.lists(st.sampled_from(HOWS), min_size=1, max_size=4),
+        times=st.sampled_from([3, 9, 20]),
+    )
+    def a_return_keeps_changing_while_the_index_is_built_anew(
+        self, return_id: str, hows: list[str], times: int
+    ) -> None:
+        """Each change is pushed, unless the re-index has the lock by then; after each, the job makes a step."""
+        self.do(self.world.until_quiet(crons=1))
+        if self._job() is None:
+            self.job = self.do(self.world.reindex())
+        for how in itertools.islice(itertools.cycle(hows), times):
+            self.a_return_changes(return_id, how)
+            self.nothing_is_found_as_it_was_before()
+            self.do(self.world.sync())
+            self.do(self.world.step_of_job())
+            self.nothing_is_found_as_it_was_before()
+            self.world.clock.advance(5)
 
     @rule()
     def the_job_is_cancelled(self) -> None:
@@ -97,6 +159,18 @@ class Reindexed(Sync):
     def what_nobody_has_changed_is_found(self) -> None:
         if live := self.world.algolia.indices.get(LIVE):
             assert set(STEADY) <= set(live)
+
+    @invariant()
+    def nothing_is_found_as_it_was_before(self) -> None:
+        self.do(self._note_versions())
+        live = self._indexed()
+        for return_id, seen in self.seen.items():
+            assert seen.found(live.get(return_id), self.world.clock.now()), return_id
+
+    async def _note_versions(self) -> None:
+        for return_id, stored in (await self.world.documents()).items():
+            if return_id in self.seen:
+                self.seen[return_id].stored(stored)
 
     async def _converge(self) -> None:
         for _ in range(20):

@@ -45,6 +45,8 @@ class Shop:
     found: dict[str, int] = field(default_factory=dict)
 
     async def put(self, *messages: dict[str, Any]) -> None:
+        if not messages:
+            return
         returns = [content(account=self.account, **message) for message in messages]
         answer = await self.http.post("/returns/batch", json={"returns": returns}, headers=self.headers)
         results = answer.raise_for_status().json()["results"]
@@ -65,6 +67,11 @@ class Shop:
         self.found[key] = max(total, self.found.get(key, 0))
 
 
+def growing(n: int) -> str:
+    """The id of a return that comes while the index is built anew, and is not the beginning of another's."""
+    return f"G-{n:05}"
+
+
 @dataclass
 class Scene:
     """Who is at work while the index is built anew. All of them stop when it is, or when one of them fails."""
@@ -76,23 +83,30 @@ class Scene:
     growing: Shop
     busy: Shop
     is_over: bool = False
+    # How many of the growing shop's returns there are, beside the first.
+    grown: int = 1
 
     async def searching(self) -> None:
-        """People look for what nobody changes, in every order, and for what only becomes more."""
+        """People look for what nobody changes, in every order, for what only becomes more, and for each of that."""
         for n in itertools.count():
             await self.steady.search(sort=SORTS[n % len(SORTS)])
             await self.steady.search(q=f"S-{n % STEADY}")
             await self.growing.search()
             await self.growing.search(sort="-changed_at")
+            await self.growing.search(q=growing(n % self.grown))
             if self.is_over:
                 return
 
     async def changing(self) -> None:
         """Returns are made, changed, cancelled and removed; some change by the passing of time alone."""
         for n in itertools.count():
-            await self.growing.put({"return_id": f"G-{n}", "order_id": f"O-{n}"})
+            await self.growing.put({"return_id": growing(n)})
+            self.grown = n + 1
             due = (self.cloud.clock.now() + timedelta(seconds=2)).isoformat()
             at = (AT + timedelta(seconds=n + 1)).isoformat()
+            # Those that came last change again, whether they have been pushed by now or not.
+            again = {growing(n - back) for back in (1, 3, 9, 27) if back <= n}
+            await self.growing.put(*({"return_id": each, "external_updated_at": at} for each in again))
             statuses = ("approved", "cancelled", "received")
             await self.busy.put(
                 {"return_id": f"B-{n % 40}", "status": statuses[n % 3], "external_updated_at": at},
