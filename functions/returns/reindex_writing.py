@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from functions.returns.processing import chunks, judge, push
+from functions.returns.processing import Change, chunks, judge, push
 from functions.returns.projection import Decision, Delete, Reject, Save
 from functions.returns.reindex_claim import Claim
 from shared.search import IndexMissingError, SearchIndex
@@ -85,17 +85,19 @@ class Writer:
     async def _carry_over(self, ids: Sequence[str]) -> None:
         """Bring along what the live index has of returns that cannot be indexed as they are: it stays as it was.
 
-        The sync leaves it there too, until somebody has mended the return.
+        The sync leaves it there too, until somebody has mended the return. What the live index does not have goes from
+        the new one, in which it may be since an earlier round.
         """
         self.tally.uses["index_requests"] += 1
         try:
-            found = [record for record in await self.live.records(ids) if record is not None]
+            found = await self.live.records(ids)
         except IndexMissingError:
             return
-        if found:
-            self.tally.counts["kept"] += len(found)
-            await push([_as_it_was(record) for record in found], self._send, [])
+        self.tally.counts["kept"] += sum(record is not None for record in found)
+        await push([_as_it_was(*each) for each in zip(ids, found, strict=True)], self._send, [])
 
 
-def _as_it_was(record: dict[str, Any]) -> Save:
-    return Save(return_id=record["objectID"], fingerprint="", record=record, size=0)
+def _as_it_was(return_id: str, record: dict[str, Any] | None) -> Change:
+    if record is None:
+        return Delete(return_id=return_id, fingerprint="")
+    return Save(return_id=return_id, fingerprint="", record=record, size=0)

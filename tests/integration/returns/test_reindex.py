@@ -150,6 +150,19 @@ async def test_a_return_that_cannot_be_indexed_stays_as_it_was(world: ReindexWor
     assert world.algolia.indices[LIVE]["R-1"] == before["R-1"]
 
 
+async def test_a_return_that_was_taken_out_and_then_spoilt_stays_out(world: ReindexWorld) -> None:
+    job = await world.reindex()
+    await world.until_stage(job, "compare")
+    await world.ingest(put("R-3", 1, status="cancelled"))
+    await world.sync()
+    assert "R-3" not in world.algolia.to_be()
+    document = world.db.collection(COLLECTION).document("R-3")
+    await document.update({"status": "spoilt", "updated_at": world.clock.now()})
+    await world.until_rest()
+    assert (await world.job(job)).status == "done"
+    assert "R-3" not in world.algolia.indices[LIVE]
+
+
 async def test_progress_and_what_it_costs_are_counted(world: ReindexWorld) -> None:
     before, reads = world.algolia.requests + world.algolia.reads, world.reads()
     job = await world.reindex()
