@@ -37,20 +37,25 @@ class DelayedQueues(FakeQueues):
 
     def __init__(self) -> None:
         super().__init__()
-        self.due_at: dict[int, datetime] = {}
+        # By identity, with the payloads themselves: once one is gone, the next may have the same.
+        self._delayed: dict[int, tuple[BaseModel, datetime]] = {}
 
     async def enqueue(
         self, queue: Queue[Any], payload: BaseModel, *, key: str, not_before: datetime | None = None
     ) -> bool:
         if not_before:
-            self.due_at[id(payload)] = not_before
+            self._delayed[id(payload)] = (payload, not_before)
         return await super().enqueue(queue, payload, key=key, not_before=not_before)
 
     def take(self, now: datetime) -> list[Task]:
         """The tasks that are due, which wait no longer."""
-        due = [task for task in self.waiting if self.due_at.get(id(task.payload), now) <= now]
+        due = [task for task in self.waiting if self._due_at(task, now) <= now]
         self.waiting = [task for task in self.waiting if task not in due]
         return due
+
+    def _due_at(self, task: Task, at_once: datetime) -> datetime:
+        _, not_before = self._delayed.get(id(task.payload), (None, at_once))
+        return not_before
 
 
 class Platform(Workshop):
