@@ -191,7 +191,7 @@ class Reindexed(Sync):
 
 
 Reindexed.TestCase.settings = settings(
-    max_examples=int(os.environ.get("CONVERGENCE_EXAMPLES", "7")),
+    max_examples=int(os.environ.get("CONVERGENCE_EXAMPLES", "3")),  # each takes two seconds
     stateful_step_count=40,
     deadline=None,
     print_blob=True,
