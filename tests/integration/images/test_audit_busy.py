@@ -7,10 +7,10 @@ import pytest
 
 from functions.images import audit_walk
 from shared.errors import PermanentError, TransientError
+from tests.integration.busy_audits import audited_amid, check_all_well, check_nothing_found
 from tests.integration.images.audits import desk
 from tests.integration.images.fakes import BAD
 from tests.integration.images.world import FirestoreServer, World
-from tests.integration.job_desk import JobDesk
 
 # In `make test-long` with more of them.
 pytestmark = pytest.mark.campaign
@@ -76,19 +76,6 @@ class Bustle:
             await self.world.replace(product_id, urls)
 
 
-async def audited_meanwhile(world: World, office: JobDesk, bustle: Bustle) -> None:
-    """Audits one after the other, between any two of whose calls there is a turn of somebody else's, or are several."""
-    for _ in range(TURNS):
-        await bustle.turn()
-        auditing = [work for work in world.works if work.name == "audit"]
-        if auditing and bustle.dice.random() < 0.4:
-            await world.step(auditing[0])
-        elif not auditing:
-            if not office.queues.waiting:
-                await office.start("audit")
-            await world.begin("audit", office.step)
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_nothing_is_found_in_what_is_under_way(
     worlds: FirestoreServer, seed: int, monkeypatch: pytest.MonkeyPatch
@@ -96,12 +83,8 @@ async def test_nothing_is_found_in_what_is_under_way(
     monkeypatch.setattr(audit_walk, "_MAX_PRODUCTS", 4)
     world = worlds.world()
     office = desk(world)
-    await audited_meanwhile(world, office, Bustle(world, Random(seed)))
-    await world.finish()
-    audits = await office.jobs.page(100, "audit")
-    assert len(audits) >= 2
-    assert [await office.found_by(job) for job in audits] == [[]] * len(audits)
+    bustle = Bustle(world, Random(seed))
+    await audited_amid(world, office, bustle.turn, bustle.dice, turns=TURNS, haste=0.4)
+    await check_nothing_found(office)
     await world.until_quiet()
-    while office.queues.waiting:
-        await office.step()
-    assert await office.audit() == []
+    await check_all_well(office)

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from functions.supply_chain import audit_walk
-from tests.integration.job_desk import JobDesk
+from tests.integration.busy_audits import audited_amid, check_all_well, check_nothing_found
 from tests.integration.supply_chain.audits import desk
 from tests.integration.supply_chain.world import World
 
@@ -52,32 +52,15 @@ class Bustle:
             await self.world.replace(product_id, f"name {self.dice.random()}")
 
 
-async def audited_meanwhile(world: World, office: JobDesk, bustle: Bustle) -> None:
-    """Audits one after the other, between any two of whose calls there is a turn of somebody else's, or are several."""
-    for _ in range(TURNS):
-        await bustle.turn()
-        auditing = [work for work in world.works if work.name == "audit"]
-        if auditing and bustle.dice.random() < 0.7:
-            await world.step(auditing[0])
-        elif not auditing:
-            if not office.queues.waiting:
-                await office.start("audit")
-            await world.begin("audit", office.step)
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_nothing_is_found_in_what_is_under_way(
     world: World, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_walk, "_MAX_IDS", 2)
     office = desk(world)
-    await audited_meanwhile(world, office, Bustle(world, Random(seed)))
+    bustle = Bustle(world, Random(seed))
+    await audited_amid(world, office, bustle.turn, bustle.dice, turns=TURNS, haste=0.7)
+    await check_nothing_found(office)
     world.partner.mood = "well"
-    await world.finish()
-    audits = await office.jobs.page(100, "audit")
-    assert len(audits) >= 2
-    assert [await office.found_by(job) for job in audits] == [[]] * len(audits)
     await world.until_quiet()
-    while office.queues.waiting:
-        await office.step()
-    assert await office.audit() == []
+    await check_all_well(office)
