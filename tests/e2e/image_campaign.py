@@ -238,7 +238,9 @@ class ImageCampaign:
         renditions = {name for image in ours.values() for name in image["renditions"]}
         assert self.gallery.renditions(product_id) == renditions
         originals = {name.rpartition("/")[2] for name in self.gallery.originals(product_id)}
-        assert {name for name, image in ours.items() if image["status"] == "done"} <= originals <= ours.keys()
+        done = {name for name, image in ours.items() if image["status"] == "done"}
+        assert done <= originals, f"originals of {product_id} are gone: {done - originals}"
+        assert originals <= ours.keys(), f"originals of nobody: {product_id}, {originals - ours.keys()}"
 
     def check_replayed(self) -> None:
         """Tried again without trouble, only what can never be done has failed."""

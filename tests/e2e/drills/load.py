@@ -209,6 +209,9 @@ class Load:
             if not self.night.replay_all():
                 break
         self.retailer.mend()
+        # Who dies between a file and the image that it is for leaves a file of nobody, which is deleted in two nights.
+        self.photographer.sweep_orphans()
+        self.night.quiet()
         self.night.pass_time(timedelta(minutes=30))
 
     def check(self) -> None:
