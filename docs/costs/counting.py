@@ -31,6 +31,8 @@ _STORES, _ITEMS, _DAYS, _DAY_SECONDS = 20, 2_000, 4, 86_400
 _LEVELS = (20, 300, 2_680)
 _BATCH = 500
 _IDLE_SECONDS = 300
+# After the schedules of the night; and half a day later, late in a quarter of an hour.
+_MORNING, _EVENING = 5 * 3_600, 18 * 3_600 + 800
 
 Counts = Mapping[str, float]
 
@@ -92,7 +94,12 @@ class LocalCloud:
 
 
 def _schedules(cloud: LocalCloud) -> Iterator[tuple[str, Counts]]:
-    """Each scheduled job, with nothing to do, on a system that has been running for an hour: some look back."""
+    """Each scheduled job, with nothing to do, on a system that has been running for hours: some look back.
+
+    What happens once a night has happened, and long ago: to ask for it now is to begin it, whatever the time is.
+    """
+    cloud.settle_until(_MORNING, _DAY_SECONDS)
+    cloud.settle_until(_EVENING, _DAY_SECONDS)
     for _ in range(4):
         cloud.settle(_RUN_SECONDS)
     for job in load().schedules:
